@@ -1,0 +1,210 @@
+"""The display on a terminal: trials as rows, the best so far, the baselines, the time left; never taller than the screen."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from typing import Any, Self
+
+from rich.console import Console, ConsoleOptions, Group, RenderResult
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.rule import Rule
+from rich.table import Table
+from rich.text import Text
+
+from automed import events
+from automed.cli.plain import estimate
+from automed.cli.tally import RUNNING, Row, Tally, clock
+
+STATES = {
+    RUNNING: "cyan",
+    "complete": "green",
+    "pruned": "yellow",
+    "failed": "bold red",
+    "interrupted": "magenta",
+}
+AROUND = 11  # lines of the display that are not trials
+FEWEST = 3  # trials that are shown on the lowest screen
+REFRESH_PER_S = 4
+CHOICES_FROM = 84  # columns from which a trial's choices have room
+
+
+@dataclass(frozen=True)
+class Picture:
+    """What one screen shows, decided before it is drawn: the trials in view and how many are not."""
+
+    rows: tuple[Row, ...]
+    hidden: int
+
+
+def choose(tally: Tally, room: int) -> Picture:
+    """The trials for `room` lines: the best, the running ones, then the last that ended; in the order of their numbers."""
+    room = max(1, room)
+    best = tally.best()
+    wanted = ([best] if best else []) + tally.running() + tally.ended()[::-1]
+    chosen = list({row.number: row for row in wanted}.values())
+    everything = len(tally.rows)
+    if everything > room:
+        chosen = chosen[: max(1, room - 1)]  # one line says how many are not shown
+    shown = tuple(sorted(chosen, key=lambda row: row.number))
+    return Picture(shown, everything - len(shown))
+
+
+class Screen:
+    """Draws a tally as one renderable."""
+
+    def __init__(self, tally: Tally, title: str, place: str) -> None:
+        self.tally, self.title, self.place = tally, title, place
+        self.lock = threading.Lock()
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        with self.lock:
+            yield self._draw(options.max_width, console.size.height)
+
+    def _draw(self, width: int, height: int) -> Group:
+        parts: list[Any] = [self._head(width)]
+        if self.tally.rows:
+            parts.append(self._trials(width, choose(self.tally, max(FEWEST, height - AROUND - self._extra()))))
+        if self.tally.search:
+            parts.append(self._standing())
+            parts.append(self._bar(width))
+        elif self.tally.progress:
+            parts.append(self._progress(width, self.tally.progress))
+        parts += [self._finalist(finalist) for finalist in self.tally.finalists]
+        parts.append(self._foot())
+        return Group(*parts)
+
+    def _extra(self) -> int:
+        return len(self.tally.finalists)
+
+    def _head(self, width: int) -> Group:
+        stage = Text.assemble((self.tally.stage or "starting", "bold cyan"))
+        if self.tally.detail:
+            stage.append(f"  {self.tally.detail}")
+        stage.append(f"  {clock(self.tally.elapsed())}", "dim")
+        stage.truncate(width, overflow="ellipsis")
+        place = Text(self.place, "dim", no_wrap=True, overflow="ellipsis")
+        return Group(Rule(Text(self.title, "bold"), align="left", style="dim"), place, stage)
+
+    def _trials(self, width: int, picture: Picture) -> Table:
+        best = self.tally.best()
+        table = Table(box=None, pad_edge=False, header_style="dim", expand=True, padding=(0, 1))
+        for name, right in (("#", True), ("architecture", False), ("state", False), ("epoch", True)):
+            table.add_column(name, justify="right" if right else "left", no_wrap=True)
+        for name in ("macro-F1", "best", "time"):
+            table.add_column(name, justify="right", no_wrap=True)
+        table.add_column("", ratio=1, no_wrap=True, overflow="ellipsis")
+        for row in picture.rows:
+            table.add_row(*self._row(row, leads=best is row, wide=width >= CHOICES_FROM))
+        if picture.hidden:
+            table.add_row("", Text(f"and {picture.hidden} more", "dim"))
+        return table
+
+    def _row(self, row: Row, *, leads: bool, wide: bool) -> list[Text]:
+        running = row.state == RUNNING
+        seconds = self.tally.clock() - row.began if running else row.seconds
+        epochs = f"{row.epoch}/{row.epochs}" if row.epochs else str(row.epoch or "")
+        if row.state == "failed":
+            remark = Text(row.reason, "red")
+        else:
+            remark = Text(_choices(row) if wide else "", "dim")
+        if leads:
+            remark = Text.assemble(("best ", "bold green"), remark)
+        return [
+            Text(str(row.number), "bold" if leads else ""),
+            Text(row.architecture, "bold" if leads else ""),
+            Text(row.state, STATES.get(row.state, "")),
+            Text(epochs),
+            Text("" if row.macro_f1 is None else f"{row.macro_f1:.3f}"),
+            Text("" if row.best is None else f"{row.best:.3f}", "bold green" if leads else ""),
+            Text(clock(seconds), "" if running else "dim"),
+            remark,
+        ]
+
+    def _standing(self) -> Text:
+        best = self.tally.best()
+        text = Text("best so far  ", "dim", no_wrap=True, overflow="ellipsis")
+        if best is None:
+            text.append("none yet", "")
+        else:
+            text.append(f"{best.best:.3f}", "bold green")
+            text.append(f" trial {best.number} {best.architecture}", "not dim")
+        for baseline in self.tally.baselines:
+            ahead = best is not None and best.best is not None and best.best > baseline.macro_f1
+            text.append(f"   {baseline.name} ", "dim")
+            text.append(f"{baseline.macro_f1:.3f}", "not dim" if ahead or best is None else "bold yellow")
+        return text
+
+    def _bar(self, width: int) -> Table:
+        search = self.tally.search
+        total = search.trials if search else 1
+        counted = min(self.tally.counted(), total)
+        words = f"{counted}/{total} trials"
+        done = counted / total
+        if left := self.tally.left():
+            seconds, guess = left
+            words += f"   {'about ' * guess}{clock(seconds)} left"
+            spent = self.tally.searched()
+            done = max(done, spent / (spent + seconds)) if spent + seconds > 0 else 1.0
+        if self.tally.stage != "search":
+            words, done = f"{counted}/{total} trials", 1.0
+        bar = Table.grid(padding=(0, 1))
+        bar.add_row(ProgressBar(total=1.0, completed=done, width=max(10, min(48, width - len(words) - 4))), words)
+        return bar
+
+    def _progress(self, width: int, progress: events.Progress) -> Table:
+        words = f"{progress.what} {progress.done:,}/{progress.total:,}"
+        grid = Table.grid(padding=(0, 1))
+        room = max(10, min(48, width - len(words) - 4))
+        grid.add_row(ProgressBar(total=max(1, progress.total), completed=progress.done, width=room), words)
+        return grid
+
+    def _finalist(self, event: events.FinalistScored) -> Text:
+        return Text.assemble(
+            (f"finalist {event.rank} ", "bold"), f"{event.architecture}  test macro-F1 ", estimate(event.macro_f1, event.ci95)
+        )
+
+    def _foot(self) -> Text:
+        if self.tally.stopping:
+            return Text("Stopping: what is finished is kept. Ctrl-C again leaves at once.", "bold yellow")
+        return Text("Ctrl-C: stop and keep the best so far", "dim")
+
+
+class Screened:
+    """The display on a terminal; leaves nothing but notes when it is closed."""
+
+    def __init__(self, console: Console, title: str, place: str) -> None:
+        self.tally = Tally()
+        self._console = console
+        self._screen = Screen(self.tally, title, place)
+        self._live = Live(self._screen, console=console, refresh_per_second=REFRESH_PER_S, transient=True)
+
+    def __enter__(self) -> Self:
+        self._live.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._live.stop()
+
+    def stopping(self) -> None:
+        """Acknowledge the first Ctrl-C; called from a signal handler, so that it only leaves a mark."""
+        self.tally.stopping = True
+
+    def listen(self, event: events.Event) -> None:
+        """Hear one event."""
+        with self._screen.lock:
+            self.tally.hear(event)
+        if isinstance(event, events.Note):
+            self._console.print(Text(f"{'warning: ' * event.warning}{event.text}", "yellow" if event.warning else "dim"))
+
+
+def _choices(row: Row) -> str:
+    """The choices of a trial in short: width 64, depth 3; without the architecture's own prefix."""
+    said = []
+    for name, value in row.choices.items():
+        if name == "architecture":
+            continue
+        short = name.rpartition(".")[2].replace("_", " ")
+        said.append(f"{short} {value:.2g}" if isinstance(value, float) else f"{short} {value}")
+    return ", ".join(said)

@@ -1,0 +1,110 @@
+"""The prepared records: memory-mapped pictures with labels, splits and training statistics.
+
+This is what every stage after preparation reads, in the parent and in the workers. Nothing is decoded again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from automed.data import cache
+from automed.data.records import SPLITS
+from automed.errors import RunError
+from automed.run import Run, read_json
+
+BLOCK = 2048  # records read at once; bounds memory whatever the size of the set
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Records of one run.
+
+    Attributes:
+        images: by input name, uint8 (m, h, w, c) memory map of the cache.
+        position: int64 (n,), where a record's picture lies in the map.
+        y: int64 (n,).
+        record: int64 (n,), row number in the source.
+        patient: int64 (n,), the same number for the same patient.
+        split: object (n,).
+        classes: keys in the order of the outputs.
+        facts: the whole of data.json.
+        frame: splits.parquet with the sensitive columns.
+    """
+
+    images: Mapping[str, npt.NDArray[np.uint8]]
+    position: npt.NDArray[np.int64]
+    y: npt.NDArray[np.int64]
+    record: npt.NDArray[np.int64]
+    patient: npt.NDArray[np.int64]
+    split: npt.NDArray[np.object_]
+    classes: tuple[str, ...]
+    facts: dict[str, Any]
+    frame: pd.DataFrame
+
+    @classmethod
+    def open(cls, run: Run) -> Dataset:
+        """The data of a prepared run; raises RunError where the cache entry is gone."""
+        facts = read_json(run.data)
+        images = {}
+        for name, entry in facts["inputs"].items():
+            images[name] = cache.attach(cache.file_of(entry["cache"]))
+        try:
+            frame = pd.read_parquet(run.splits)
+        except (OSError, ValueError) as problem:
+            raise RunError("cannot be read", where=str(run.splits)) from problem
+        return cls(
+            images=images,
+            position=frame["position"].to_numpy(np.int64),
+            y=frame["label"].to_numpy(np.int64),
+            record=frame["record"].to_numpy(np.int64),
+            patient=pd.factorize(frame["patient"])[0].astype(np.int64),
+            split=frame["split"].to_numpy(object),
+            classes=tuple(entry["key"] for entry in facts["classes"]),
+            facts=facts,
+            frame=frame,
+        )
+
+    def part(self, split: str) -> npt.NDArray[np.int64]:
+        """Indices of the records of one split."""
+        if split not in SPLITS:
+            raise ValueError(f"no split is called {split!r}")
+        return np.flatnonzero(self.split == split)
+
+    def take(self, name: str, index: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
+        """Pictures (len(index), h, w, c) of one input, read in the order of the file."""
+        positions = self.position[index]
+        order = np.argsort(positions, kind="stable")
+        picked = np.empty((len(index), *self.images[name].shape[1:]), np.uint8)
+        picked[order] = self.images[name][positions[order]]
+        return picked
+
+    @property
+    def nbytes(self) -> int:
+        """Size of all pictures, bytes."""
+        return sum(int(np.prod(values.shape[1:])) * len(self.y) for values in self.images.values())
+
+
+def channel_statistics(
+    images: npt.NDArray[np.uint8], positions: npt.NDArray[np.int64]
+) -> tuple[list[float], list[float]]:
+    """Mean and standard deviation of each channel over the given pictures, 0..255, read block by block."""
+    total = squares = np.zeros(images.shape[-1])
+    count = 0
+    positions = np.sort(positions)
+    for start in range(0, len(positions), BLOCK):
+        block = images[positions[start : start + BLOCK]].reshape(-1, images.shape[-1])
+        # A histogram is exact for bytes and needs no float copy of the block.
+        histograms = np.stack([np.bincount(channel, minlength=256) for channel in block.T])
+        levels = np.arange(256.0)
+        total = total + histograms @ levels
+        squares = squares + histograms @ levels**2
+        count += len(block)
+    mean = total / count
+    deviation = np.sqrt(np.maximum(squares / count - mean**2, 0.0))
+    return [round(float(v), 4) for v in mean], [round(float(v), 4) for v in deviation]

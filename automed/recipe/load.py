@@ -1,0 +1,273 @@
+"""Read, override, check, dump and hash a recipe, with errors that name file, line, key and the nearest known key."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os.path
+import re
+import types
+import typing
+from collections.abc import Iterable, Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from automed.errors import RecipeError, UsageError
+from automed.recipe.schema import Recipe, locate
+from automed.registry import nearest
+
+_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+
+
+def load(source: str | Path, overrides: Iterable[str] = (), *, environ: Mapping[str, str] | None = None) -> Recipe:
+    """Read a recipe from a file, or by the name of one that ships with automed.
+
+    Args:
+        source: path of a YAML file, or a shipped name ("skin").
+        overrides: "key.path=value" texts; the value is read as YAML.
+        environ: where ${VARIABLE} in `data.root` is looked up.
+
+    Raises:
+        RecipeError: with file, line, key, the wrong value and the nearest known key.
+    """
+    path = find(source)
+    shown = str(source)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as problem:
+        raise RecipeError(f"cannot be read: {problem.__class__.__name__}", where=shown) from problem
+    tree, lines = _parse(text, shown)
+    where = {}
+    for override in overrides:
+        where.update(_override(tree, override))
+    recipe = _validate(tree, shown, lines, where)
+    recipe._file, recipe._base, recipe._lines = shown, path.resolve().parent, lines
+    # What was typed in a shell starts where the shell stands; what was written in the file starts at the file.
+    base = Path.cwd() if "data.root" in where else path.resolve().parent
+    recipe._root = _resolve_root(recipe.data.root, base, environ or {})
+    return recipe
+
+
+def find(source: str | Path) -> Path:
+    """The file that a path or a shipped name means."""
+    path = Path(source).expanduser()
+    if path.is_file():
+        return path
+    known = shipped()
+    name = str(source)
+    if name in known:
+        return known[name]
+    guess = nearest(path.stem, known)
+    if path.is_dir():
+        raise RecipeError("is a folder, not a recipe", where=name)
+    hint = f"Did you mean {guess!r}? " if guess else ""
+    raise RecipeError("no such recipe", where=name, hint=f"{hint}Shipped recipes: {', '.join(known) or 'none'}.")
+
+
+def shipped() -> dict[str, Path]:
+    """The recipes that come with automed, by name: inside the wheel, or beside the package in a checkout."""
+    package = Path(str(resources.files("automed")))
+    for folder in (package / "recipes", package.parent / "recipes"):
+        if folder.is_dir():
+            return {file.stem: file for file in sorted(folder.glob("*.yaml"))}
+    return {}
+
+
+def dump(recipe: Recipe, *, resolved: bool = False) -> str:
+    """The recipe as YAML with every default written out; `resolved` makes `data.root` absolute."""
+    tree = recipe.model_dump(mode="json", by_alias=True)
+    if resolved and not isinstance(recipe._root, str):
+        tree["data"]["root"] = str(recipe._root)
+    if tree["pretrained"]["weights"] not in ("imagenet", "none") and resolved:
+        tree["pretrained"]["weights"] = str(recipe.beside(tree["pretrained"]["weights"]))
+    return yaml.safe_dump(tree, sort_keys=False, allow_unicode=True, width=100)
+
+
+def digest(recipe: Recipe) -> str:
+    """SHA-256 of the recipe's meaning as written: the same on every machine."""
+    canonical = json.dumps(recipe.model_dump(mode="json", by_alias=True), sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def schema() -> dict[str, Any]:
+    """The JSON schema of a recipe, for editors."""
+    return Recipe.model_json_schema(by_alias=True)
+
+
+class _Loader(yaml.SafeLoader):
+    """SafeLoader that refuses a key that is written twice: YAML would keep the last in silence."""
+
+
+def _mapping(loader: _Loader, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+    seen: set[str] = set()
+    for key, _ in node.value:
+        name = str(getattr(key, "value", key))
+        if name in seen:
+            raise yaml.constructor.ConstructorError(None, None, f"key {name!r} is written twice", key.start_mark)
+        seen.add(name)
+    return yaml.SafeLoader.construct_mapping(loader, node, deep=True)
+
+
+_Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
+
+
+def _parse(text: str, shown: str) -> tuple[dict[str, Any], dict[str, int]]:
+    loader = _Loader(text)
+    try:
+        node = loader.get_single_node()
+        tree = loader.construct_document(node) if node is not None else None
+    except yaml.YAMLError as problem:
+        mark = getattr(problem, "problem_mark", None)
+        where = f"{shown}:{mark.line + 1}" if mark else shown
+        raise RecipeError(f"is not valid YAML: {getattr(problem, 'problem', problem)}", where=where) from None
+    finally:
+        loader.dispose()
+    if not isinstance(tree, dict):
+        raise RecipeError("must be a mapping of keys (name, data, inputs, ...)", where=shown)
+    return tree, dict(_lines(node))
+
+
+def _lines(node: yaml.Node | None, prefix: str = "") -> Iterable[tuple[str, int]]:
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            path = f"{prefix}{key.value}"
+            yield path, key.start_mark.line + 1
+            yield from _lines(value, path + ".")
+    elif isinstance(node, yaml.SequenceNode):
+        for position, value in enumerate(node.value):
+            yield f"{prefix}{position}", value.start_mark.line + 1
+            yield from _lines(value, f"{prefix}{position}.")
+
+
+def _override(tree: dict[str, Any], text: str) -> dict[str, str]:
+    key, equals, value = text.partition("=")
+    key = key.strip()
+    if not equals or not key:
+        raise UsageError(f"--set {text!r} must read key=value", hint="For example --set search.minutes=2")
+    try:
+        parsed = yaml.safe_load(value) if value.strip() else None
+    except yaml.YAMLError as problem:
+        raise UsageError(f"--set {key}: the value is not valid YAML: {value!r}") from problem
+    *parents, last = key.split(".")
+    place: Any = tree
+    for parent in parents:
+        if place.get(parent) is None:
+            place[parent] = {}
+        place = place[parent]
+        if not isinstance(place, dict):
+            raise UsageError(f"--set {key}: {parent!r} is not a mapping")
+    place[last] = parsed
+    return {key: f"--set {key}"}
+
+
+def _validate(tree: dict[str, Any], shown: str, lines: dict[str, int], overridden: Mapping[str, str]) -> Recipe:
+    try:
+        return Recipe.model_validate(tree)
+    except ValidationError as problem:
+        messages: list[tuple[str, str, str | None]] = []
+        for error in problem.errors(include_url=False):
+            key, known = _key(error["loc"], tree)
+            source = next(
+                (label for name, label in overridden.items() if key == name or key.startswith(name + ".")), None
+            )
+            where = source or locate(shown, lines, key)
+            messages.append((where, *_explain(error, key, known)))
+        where, what, hint = messages[0]
+        more = [f"{w}: {t}" for w, t, _ in messages[1:6]]
+        hints = [line for line in (hint, *more) if line]
+        raise RecipeError(what, where=where, hint="\n  ".join(hints) or None) from None
+
+
+def _key(location: tuple[str | int, ...], tree: Any) -> tuple[str, list[str]]:
+    """The dotted key of an error without pydantic's union tags, and the keys known at its parent."""
+    parts: list[str] = []
+    model: Any = Recipe
+    place = tree
+    for part in location:
+        options = _models(model)
+        tagged = next((m for m in options if part in _tags(m)), None)
+        if tagged is not None and not (isinstance(place, dict) and part in place):
+            model = tagged
+            continue
+        parts.append(str(part))
+        place = place.get(part) if isinstance(place, dict) else None
+        parents = [m for m in options if part in _fields(m)]
+        known = [name for m in options for name in _fields(m)]
+        model = _fields(parents[0])[str(part)].annotation if parents else _inner(model)
+        last = known
+    return ".".join(parts), last if parts else []
+
+
+def _fields(model: Any) -> dict[str, Any]:
+    return {field.alias or name: field for name, field in model.model_fields.items()}
+
+
+def _models(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    if typing.get_origin(annotation) in (typing.Union, types.UnionType, typing.Annotated):
+        return [model for inner in typing.get_args(annotation) for model in _models(inner)]
+    return []
+
+
+def _inner(annotation: Any) -> Any:
+    arguments = typing.get_args(annotation)
+    return arguments[-1] if arguments else None
+
+
+def _tags(model: type[BaseModel]) -> tuple[Any, ...]:
+    for name in ("source", "by"):
+        if name in model.model_fields:
+            return typing.get_args(model.model_fields[name].annotation)
+    return ()
+
+
+def _explain(error: Any, key: str, known: list[str]) -> tuple[str, str | None]:
+    """What is wrong and what to do, in words."""
+    kind, value, context = error["type"], error.get("input"), error.get("ctx", {})
+    if kind == "extra_forbidden":
+        name = key.rpartition(".")[2]
+        guess = nearest(name, known)
+        hint = f"Did you mean {guess!r}?" if guess else f"Known here: {', '.join(dict.fromkeys(known))}."
+        return f"{key} is not a known key", hint
+    if kind == "missing":
+        return f"{key} is missing", None
+    shown = repr(value) if isinstance(value, str | int | float | bool | type(None)) else type(value).__name__
+    if kind in ("literal_error", "union_tag_invalid"):
+        options = [
+            t.strip(" '") for t in re.split(r",| or ", context.get("expected", context.get("expected_tags", "")))
+        ]
+        guess = nearest(str(value if kind == "literal_error" else context.get("tag")), options)
+        shown = shown if kind == "literal_error" else repr(context.get("tag"))
+        key = key if kind == "literal_error" else f"{key}.{str(context.get('discriminator', '')).strip(chr(39))}"
+        hint = f"Did you mean {guess!r}?" if guess else None
+        return f"{key} must be one of {', '.join(options)}, got {shown}", hint
+    if kind == "union_tag_not_found":
+        return f"{key}.{str(context.get('discriminator', '')).strip(chr(39))} is missing", None
+    if kind == "greater_than_equal":
+        return f"{key} must be at least {context['ge']}, got {shown}", None
+    if kind == "greater_than":
+        return f"{key} must be more than {context['gt']}, got {shown}", None
+    if kind == "less_than_equal":
+        return f"{key} must be at most {context['le']}, got {shown}", None
+    if kind == "less_than":
+        return f"{key} must be less than {context['lt']}, got {shown}", None
+    if kind == "value_error":
+        return f"{key}: {context.get('error', error['msg'])}", None
+    return f"{key}: {error['msg'][0].lower()}{error['msg'][1:]}, got {shown}", None
+
+
+def _resolve_root(text: str, base: Path, environ: Mapping[str, str]) -> Path | str:
+    """The data's folder, or what is wrong with it (told when it is needed, so that `recipe show` works anywhere)."""
+    missing = [name for name in _VARIABLE.findall(text) if not environ.get(name)]
+    if missing:
+        return f"needs the environment variable {missing[0]}, which is not set"
+    started = _VARIABLE.match(text)
+    # A relative folder in a variable was typed in a shell: it starts where the shell stands, not at the recipe.
+    expanded = _VARIABLE.sub(lambda match: environ[match.group(1)], text)
+    anchor = Path.cwd() if started else base
+    return Path(os.path.normpath(anchor / Path(expanded).expanduser()))

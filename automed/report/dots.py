@@ -1,0 +1,216 @@
+"""Dot plots: one row a model, a score or a class, with a 95 % interval where there is one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Drawing
+
+from automed.report import words
+from automed.report.board import Board
+from automed.report.figures import NARROW, Figure, Paint, beside, brief, limits, quiet, render
+from automed.report.results import CLASS_METRICS, ClassResult, Comparison, Score
+from automed.report.svg import ACCENT, INK, MUTED, SURFACE, WARM, place
+
+ROW = 30  # CSS pixels
+TOP_ROWS = 20
+MANY_CLASSES = 12
+LETTER = 6.6  # CSS pixels: a letter of a label, on average
+
+
+@dataclass(frozen=True)
+class Mark:
+    """One row; `role` is "model" (what the page is about), "finalist", "baseline" or "other"."""
+
+    label: str
+    score: Score
+    role: str = "model"
+
+
+@dataclass(frozen=True)
+class Plot:
+    """Rows on one axis; `zero` draws the line of no difference."""
+
+    marks: tuple[Mark, ...]
+    axis: str
+    digits: int = 2
+    zero: bool = False
+
+    @property
+    def intervals(self) -> bool:
+        return any(mark.score.low is not None for mark in self.marks)
+
+    @property
+    def limits(self) -> tuple[float, float]:
+        found = [v for m in self.marks for v in (m.score.value, m.score.low, m.score.high) if v is not None]
+        return limits([*found, 0.0], whole=False) if self.zero else limits(found, whole=self.intervals)
+
+
+def leaderboard(board: Board, *, own: int | None = None) -> Figure | None:
+    """Candidates and baselines by macro-F1 on the tuning set; None where none has a score."""
+    scored = [row for row in board.rows if row.score is not None]
+    if not scored:
+        return None
+    shown = [row for index, row in enumerate(scored) if index < TOP_ROWS or row.baseline or row.finalist]
+    marks = []
+    for row in shown:
+        role = "baseline" if row.baseline else "finalist" if row.finalist else "other"
+        if own is not None and own == row.number:
+            role = "model"
+        elif own is not None and role == "finalist":
+            role = "other"
+        marks.append(Mark(row.label, Score(board.objective, row.score), role))
+    places = "; ".join(
+        f"{row.label} has {words.decimal(row.score or 0, 3)}" for row in scored if row.baseline or row is scored[0]
+    )
+    note = f"{len(shown)} of {words.integer(len(scored))} are drawn." if len(shown) < len(scored) else ""
+    note = "Diamonds are baselines; a filled circle is a finalist. " + note
+    metric = f"{words.label(board.objective)} on the tuning set"
+    return render(
+        "leaderboard",
+        "Candidates and baselines on the tuning set",
+        f"Candidates and baselines ranked by {metric}: {places}.",
+        partial(_draw, Plot(tuple(marks), metric, digits=3)),
+        note=note.strip(),
+    )
+
+
+def forest(scores: Sequence[Score]) -> Figure | None:
+    """Scores between 0 and 1 with their intervals; None where none is estimable."""
+    marks = tuple(Mark(score.title, score) for score in scores if score.value is not None and score.unit)
+    if not marks:
+        return None
+    alt = "Test scores: " + "; ".join(f"{mark.label} {mark.score.text}" for mark in marks) + "."
+    title = f"Test scores with {words.CI}s"
+    return render("forest", title, alt, partial(_draw, Plot(marks, "1 is perfect")))
+
+
+def models(marks: Sequence[Mark]) -> Figure | None:
+    """Finalists and baselines by test macro-F1 with intervals; None where none is estimable."""
+    drawn = tuple(mark for mark in marks if mark.score.value is not None)
+    if not drawn:
+        return None
+    alt = "Macro-F1 on the test set: " + "; ".join(f"{mark.label} {mark.score.text}" for mark in drawn) + "."
+    title = f"Finalists and baselines on the test set, with {words.CI}s"
+    return render("models", title, alt, partial(_draw, Plot(drawn, "Macro-F1 on the test set")))
+
+
+def differences(comparisons: Sequence[Comparison]) -> Figure | None:
+    """The paired differences from baselines with intervals; None where none is estimable."""
+    marks = tuple(
+        Mark(f"from {brief(words.baseline(one.baseline))}", Score(one.metric, one.difference, one.low, one.high))
+        for one in comparisons
+        if one.difference is not None
+    )
+    if not marks:
+        return None
+    alt = " ".join(one.sentence for one in comparisons)
+    title = f"Difference in macro-F1 from each baseline, with {words.CI}s"
+    plot = Plot(marks, "Right of 0: the model is ahead", zero=True)
+    return render("differences", title, alt, partial(_draw, plot))
+
+
+def per_class(classes: Sequence[ClassResult]) -> Figure | None:
+    """Precision, recall and F1 of each class with intervals; None where none is estimable."""
+    if not any(score.value is not None for one in classes for score in one.scores):
+        return None
+    recalls = [(one, one.scores[1]) for one in classes if one.scores[1].value is not None]
+    finding = ""
+    if recalls:
+        low, score = min(recalls, key=lambda pair: pair[1].value or 0.0)
+        finding = f" The class found least often is {low.label.name}: recall {score.text}."
+    alt = f"Precision, recall and F1 of {words.plural(len(classes), 'class', 'classes')} on the test set.{finding}"
+    title = f"Precision, recall and F1 of each class, with {words.CI}s"
+    narrow = len(classes) <= MANY_CLASSES
+    return render("classes", title, alt, partial(_draw_classes, classes), narrow=narrow)
+
+
+def _draw(plot: Plot, width: float) -> tuple[float, Paint]:
+    wide = width > NARROW
+    labels = [mark.label if wide else brief(mark.label) for mark in plot.marks]
+    letters = min(max(map(len, labels)), 32 if wide else 15)
+    height = ROW * len(plot.marks) + 50.0
+
+    def paint(figure: Drawing) -> None:
+        right = (132 if wide else 116) if plot.intervals else 46
+        axes = place(figure, 16 + letters * LETTER, 4, right, 46)
+        low, high = plot.limits
+        axes.set_xlim(low, high)
+        axes.set_ylim(len(labels) - 0.5, -0.5)
+        if plot.zero:
+            axes.axvline(0, color=MUTED, linewidth=1.4)
+        for row, (mark, label) in enumerate(zip(plot.marks, labels, strict=True)):
+            _dot(axes, row, mark)
+            quieter = MUTED if mark.role == "other" else INK
+            colour = WARM if mark.role == "baseline" else ACCENT if mark.role == "finalist" else quieter
+            beside(axes, row, words.shorten(label, letters), colour, left=True)
+            beside(axes, row, mark.score.short(plot.digits), quieter, left=False)
+        axes.set_xlabel(plot.axis, labelpad=6)
+        axes.locator_params(axis="x", nbins=6 if wide else 4)
+        _rows(axes)
+
+    return height, paint
+
+
+def _draw_classes(classes: Sequence[ClassResult], width: float) -> tuple[float, Paint]:
+    """Panels side by side, or one below the other on a narrow screen."""
+    wide = width > NARROW
+    row = ROW if len(classes) <= MANY_CLASSES else 22
+    names = [one.label.name for one in classes]
+    letters = min(max(map(len, names)), 24 if wide else 14)
+    margin = 18 + letters * LETTER
+    panels = len(CLASS_METRICS)
+    panel = row * len(classes) + 28.0
+    height = panel + 34 if wide else panels * (panel + 34)
+
+    def paint(figure: Drawing) -> None:
+        each = (width - margin - 16 - 28 * (panels - 1)) / panels
+        for index, title in enumerate(CLASS_METRICS.values()):
+            if wide:
+                left, top = margin + index * (each + 28), 24.0
+                axes = place(figure, left, top, width - left - each, height - top - panel + 24)
+            else:
+                top = index * (panel + 34) + 24
+                axes = place(figure, margin, top, 18, height - top - panel + 24)
+            axes.set_title(title, fontsize=12, fontweight="bold", color=INK, loc="left", pad=8)
+            axes.set_xlim(0, 1)
+            axes.set_ylim(len(classes) - 0.5, -0.5)
+            axes.set_xticks([0, 0.5, 1] if wide else [0, 0.25, 0.5, 0.75, 1])
+            for line, one in enumerate(classes):
+                if one.scores[index].value is not None:
+                    _dot(axes, line, Mark("", one.scores[index]))
+                else:
+                    axes.text(0.02, line, "not estimable", va="center_baseline", color=MUTED, fontsize=11)
+                if index == 0 or not wide:
+                    beside(axes, line, words.shorten(one.label.name, letters), INK, left=True)
+            _rows(axes)
+            axes.xaxis.set_major_formatter(lambda value, _: words.decimal(value, 2).removesuffix("0").removesuffix(".0"))
+
+    return height, paint
+
+
+def _dot(axes: Axes, row: int, mark: Mark) -> None:
+    colour = {"model": ACCENT, "finalist": ACCENT, "baseline": WARM}.get(mark.role, MUTED)
+    score = mark.score
+    if score.low is not None and score.high is not None:
+        ends = [score.low, score.high]
+        axes.plot(ends, [row, row], color=colour, linewidth=2.4, solid_capstyle="round", clip_on=False)
+    axes.plot(
+        [score.value or 0.0],
+        [row],
+        marker="D" if mark.role == "baseline" else "o",
+        markersize=7 if mark.role == "baseline" else 9,
+        markerfacecolor=SURFACE if mark.role == "other" else colour,
+        markeredgecolor=colour,
+        markeredgewidth=1.6,
+        clip_on=False,
+    )
+
+
+def _rows(axes: Axes) -> None:
+    quiet(axes)
+    axes.xaxis.set_major_formatter(lambda value, _: words.decimal(value, 1))
+    axes.set_yticks([])

@@ -1,0 +1,231 @@
+"""A run as its pages show it: artefacts -> typed, frozen view data that know no HTML."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from automed.errors import AutomedError, RunError
+from automed.recipe import Recipe, load
+from automed.report import words
+from automed.report.artefact import Part, damaged, read
+from automed.report.board import Board, Curve, Failure, Row, read_board, read_curves, read_failures
+from automed.report.cohort import Cohort, read_cohort
+from automed.report.examples import Group, read_examples
+from automed.report.results import Results, read_results
+from automed.run import Finalist, Run
+
+
+@dataclass(frozen=True)
+class Status:
+    """How the run ended; `sentence` is None where it ended as meant."""
+
+    word: str
+    sentence: str | None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What the recipe asked for."""
+
+    name: str
+    title: str
+    intended_use: str
+    out_of_scope: str
+    architectures: tuple[str, ...]
+    engine: str
+    sampler: str
+    pruner: str
+    epochs: int
+    patience: int
+    split: str
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where the figures come from: everything that is needed to make them again."""
+
+    started: str | None
+    ended: str | None
+    command: str | None
+    seed: int | None
+    recipe_digest: str | None
+    fingerprint: str | None
+    git: str | None
+    versions: tuple[tuple[str, str], ...]
+    hardware: tuple[tuple[str, str], ...]
+    looks: int
+    ledger: str  # in words
+    ledger_intact: bool
+
+    @property
+    def automed(self) -> str:
+        return dict(self.versions).get("automed", "unknown")
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One finalist with everything its page shows; None and empty where a stage has not been done."""
+
+    rank: int
+    name: str
+    architecture: str
+    href: str  # of its page, from the run folder
+    row: Row | None
+    results: Results | None
+    examples: tuple[Group, ...]
+
+    @property
+    def number(self) -> int | None:
+        return self.row.number if self.row else None
+
+
+@dataclass(frozen=True)
+class Facts:
+    """All that the pages of one run show."""
+
+    folder: str
+    status: Status
+    plan: Plan
+    cohort: Cohort | None
+    board: Board | None
+    failures: tuple[Failure, ...]
+    curves: tuple[Curve, ...]
+    candidates: tuple[Candidate, ...]
+    origin: Origin
+
+    @property
+    def title(self) -> str:
+        return self.plan.title or self.plan.name
+
+    @property
+    def phantom(self) -> bool:
+        return self.cohort is not None and self.cohort.phantom
+
+
+STATUSES = {
+    "done": None,
+    "interrupted": (
+        "This run was interrupted before the search had used its budget. What follows is the best of what was finished "
+        "by then; more search may find better models."
+    ),
+    "running": "This run had not ended when this page was written. What follows may change.",
+    "failed": "This run failed. What follows is what was finished before.",
+}
+SPLITS = {
+    "patient": "by patient: all records of one patient are in the same set",
+    "column": "by a column of the data",
+    "time": "by time: older records train, newer ones test",
+    "site": "by site: no site is in more than one set",
+    "official": "as the source of the data gives it",
+}
+
+
+def gather(run: Run) -> Facts:
+    """Read everything a run left behind.
+
+    Raises:
+        RunError: names the first artefact that is damaged; one that is missing is no error.
+    """
+    cohort = read_cohort(run)
+    board = read_board(run)
+    return Facts(
+        run.folder.resolve().name,
+        _status(run),
+        _plan(_recipe(run)),
+        cohort,
+        board,
+        read_failures(run),
+        read_curves(run, board),
+        tuple(_candidate(rank, finalist, board, cohort) for rank, finalist in enumerate(run.finalists(), 1)),
+        _origin(run),
+    )
+
+
+def _candidate(rank: int, finalist: Finalist, board: Board | None, cohort: Cohort | None) -> Candidate:
+    labels = cohort.classes if cohort else ()
+    folder = f"models/{finalist.name}"
+    row = next((row for row in (board.trials if board else ()) if row.folder == folder), None)
+    architecture = finalist.name.partition("-")[2] or finalist.name
+    return Candidate(
+        rank,
+        finalist.name,
+        words.label(architecture),
+        f"{folder}/{finalist.report.name}",
+        row,
+        read_results(finalist.scores, labels) if cohort else None,
+        read_examples(finalist.examples, labels) if cohort else (),
+    )
+
+
+def _recipe(run: Run) -> Recipe:
+    try:
+        return load(run.recipe)
+    except AutomedError as problem:
+        raise RunError(f"is damaged: {problem.what}", where=str(run.recipe), hint=problem.hint) from problem
+
+
+def _plan(recipe: Recipe) -> Plan:
+    return Plan(
+        words.clean(recipe.name),
+        words.clean(recipe.title),
+        words.clean(recipe.intended_use).strip(),
+        words.clean(recipe.out_of_scope).strip(),
+        recipe.search.architectures,
+        recipe.search.engine,
+        recipe.search.sampler,
+        recipe.search.pruner,
+        recipe.train.epochs,
+        recipe.train.patience,
+        SPLITS.get(recipe.split.by, recipe.split.by),
+    )
+
+
+def _status(run: Run) -> Status:
+    manifest = _manifest(run)
+    word = manifest.text("status") or "unknown"
+    sentence = STATUSES.get(word, f"How this run ended is not recorded (status: {word}).")
+    if word == "failed" and (reason := manifest.text("reason")):
+        sentence = f"This run failed: {words.sentence(reason)} What follows is what was finished before."
+    return Status(word, sentence)
+
+
+def _origin(run: Run) -> Origin:
+    manifest = _manifest(run)
+    recipe = manifest.part("recipe")
+    looks, ledger, intact = _ledger(run)
+    return Origin(
+        manifest.text("started"),
+        manifest.text("ended"),
+        manifest.text("command"),
+        manifest.count("seed"),
+        recipe.text("digest"),
+        manifest.text("data_fingerprint"),
+        manifest.text("git"),
+        tuple(manifest.part("versions").plain().items()),
+        tuple((words.label(key), value) for key, value in manifest.part("hardware").plain().items()),
+        looks,
+        ledger,
+        intact,
+    )
+
+
+def _ledger(run: Run) -> tuple[int, str, bool]:
+    """Looks at the test set, and whether the chain of hashes holds."""
+    if not run.ledger.is_file():
+        return 0, "There is no ledger: how often the test set was read is not recorded.", False
+    try:
+        looks = run.looks_at_test()
+        lines = run.verify_ledger()
+    except RunError as problem:
+        # A page that says so serves better than no page: the other artefacts are whole.
+        return looks, f"The ledger has been altered: {words.sentence(problem.what)}", False
+    except (UnicodeDecodeError, AttributeError, KeyError, TypeError) as problem:
+        raise damaged(run.ledger, "it is no ledger") from problem
+    return looks, f"The ledger's {words.plural(lines, 'line')} follow from one another: none was changed or removed.", True
+
+
+def _manifest(run: Run) -> Part:
+    manifest = read(run.manifest)
+    if manifest is None:
+        raise RunError("is missing", where=str(run.manifest), hint="This is no run folder: automed runs list.")
+    return manifest

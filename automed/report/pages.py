@@ -1,0 +1,108 @@
+"""The pages of a run: `report.html` for each finalist and `index.html`, one file each, without script or network."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from automed.report import dots, matrix, story, words
+from automed.report.dots import Mark
+from automed.report.facts import Candidate, Facts, gather
+from automed.report.figures import Figure, learning_curves
+from automed.report.results import Score
+from automed.run import Run, write_text
+
+# Nothing may be fetched or run, whatever a class is called: pictures and style are inside the page.
+POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+LEADERBOARD_ROWS = 25
+
+
+def render(run: Run) -> list[Path]:
+    """Write report.html of each finalist and index.html from what the run left behind.
+
+    Stages that have not been done are said to be missing on the page. The same artefacts give the same bytes.
+
+    Returns:
+        The files written, the reports by rank and the index last, so that its links never lead nowhere.
+
+    Raises:
+        RunError: names the artefact that is damaged, or the file that cannot be written.
+    """
+    facts = gather(run)
+    written = []
+    for finalist, candidate in zip(run.finalists(), facts.candidates, strict=True):
+        write_text(finalist.report, report(facts, candidate))
+        written.append(finalist.report)
+    write_text(run.index, index(facts))
+    return [*written, run.index]
+
+
+def report(facts: Facts, candidate: Candidate) -> str:
+    """The page of one finalist."""
+    results, cohort = candidate.results, facts.cohort
+    figures: dict[str, Figure | None] = {
+        "curves": learning_curves(facts.curves, facts.board, own=candidate.number),
+        "leaderboard": dots.leaderboard(facts.board, own=candidate.number) if facts.board else None,
+        "forest": dots.forest(results.test.scores) if results else None,
+        "differences": dots.differences(results.versus()) if results else None,
+        "classes": dots.per_class(results.test.classes) if results else None,
+        "confusion": matrix.confusion(results.test.confusion, cohort.names) if results and cohort else None,
+    }
+    finding = matrix.finding(results.test.confusion, cohort.names) if figures["confusion"] and results and cohort else ""
+    return _fill("report.html", facts, figures, candidate=candidate, finding=finding, root="../../index.html")
+
+
+def index(facts: Facts) -> str:
+    """The page of the run."""
+    figures: dict[str, Figure | None] = {
+        "curves": learning_curves(facts.curves, facts.board),
+        "leaderboard": dots.leaderboard(facts.board) if facts.board else None,
+        "models": dots.models(_tested(facts)),
+    }
+    return _fill("index.html", facts, figures, root=None)
+
+
+def _tested(facts: Facts) -> list[Mark]:
+    marks: list[Mark] = []
+    baselines: dict[str, Score] = {}
+    for candidate in facts.candidates:
+        if candidate.results:
+            marks.append(Mark(f"{candidate.rank}. {candidate.architecture}", candidate.results.test.score("macro_f1")))
+            baselines |= {name: tested.score("macro_f1") for name, tested in candidate.results.baselines}
+    return marks + [Mark(words.baseline(name), score, "baseline") for name, score in baselines.items()]
+
+
+def _fill(template: str, facts: Facts, figures: dict[str, Figure | None], **more: Any) -> str:
+    return environment().get_template(template).render(
+        facts=facts, figures=figures, policy=POLICY, style=_style(), rows=LEADERBOARD_ROWS, **more
+    )
+
+
+@cache
+def environment() -> Environment:
+    """The templates of this package; every value is escaped, and a name that does not exist is an error."""
+    made = Environment(
+        loader=PackageLoader("automed.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    for function in (words.decimal, words.integer, words.percent, words.duration, words.plural, words.label):
+        made.filters[function.__name__] = function
+    made.filters["listing"] = words.listing
+    made.filters["baseline"] = words.baseline
+    made.globals.update(story=story, ci=words.CI)
+    return made
+
+
+@cache
+def _style() -> Markup:
+    # Ours, and no value from a run goes into it.
+    return Markup((resources.files("automed.report") / "templates" / "style.css").read_text(encoding="utf-8"))

@@ -1,0 +1,207 @@
+"""What the test of a finalist showed: scores with intervals, classes, confusions, and the baselines beside it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from automed.report import words
+from automed.report.artefact import Part, damaged, read
+from automed.report.cohort import Label
+
+# In the order of the page: what the metric says, and whether 1 is perfect and 0 the floor.
+METRICS = {
+    "macro_f1": ("the F1 score of each class, averaged so that rare classes count as much as common ones", True),
+    "balanced_accuracy": ("recall averaged over classes; guessing gives 1 divided by the number of classes", True),
+    "accuracy": ("share of records classified as the reference standard", True),
+    "auroc": ("how well probabilities rank records of a class above others; .5 is chance", True),
+    "auprc": ("precision averaged over recall; chance is the share of the class", True),
+    "mcc": ("Matthews correlation: 0 is chance, 1 perfect, −1 always wrong", False),
+    "brier": ("mean squared error of the probabilities, summed over classes; lower is better, 0 is perfect", False),
+    "log_loss": ("how surprised the model is by the reference standard, in nats; lower is better, 0 is perfect", False),
+}
+CLASS_METRICS = {"precision": "Precision", "recall": "Recall", "f1": "F1"}
+_PREFIX = "not estimable: "
+
+
+@dataclass(frozen=True)
+class Score:
+    """A figure with its 95 % interval, or None and the reason; a reason beside a value explains its interval."""
+
+    key: str
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+    n: int | None = None
+    events: int | None = None
+    reason: str | None = None
+
+    @property
+    def title(self) -> str:
+        return words.label(self.key)
+
+    @property
+    def meaning(self) -> str:
+        return METRICS[self.key][0] if self.key in METRICS else ""
+
+    @property
+    def unit(self) -> bool:
+        """Whether it lies between 0 and 1, with 1 perfect."""
+        return METRICS.get(self.key, ("", True))[1]
+
+    @property
+    def interval(self) -> str | None:
+        """".77 to .85"."""
+        return None if self.low is None or self.high is None else words.span(self.low, self.high)
+
+    @property
+    def text(self) -> str:
+        """".81 (95 % interval .77 to .85)", or "not estimable" with the reason."""
+        if self.value is None:
+            return f"not estimable ({self.why})"
+        return f"{words.decimal(self.value)} ({words.CI} {self.interval})" if self.interval else words.decimal(self.value)
+
+    @property
+    def why(self) -> str:
+        return self.reason or "no reason was recorded"
+
+    def short(self, digits: int = 2) -> str:
+        """".81 (.77 to .85)"."""
+        if self.value is None:
+            return "not estimable"
+        if self.low is None or self.high is None:
+            return words.decimal(self.value, digits)
+        digits = max(digits, words.digits_for(self.low, self.high))
+        return f"{words.decimal(self.value, digits)} ({words.span(self.low, self.high, digits)})"
+
+
+@dataclass(frozen=True)
+class ClassResult:
+    """One class in the test: its records, and precision, recall and F1 with intervals."""
+
+    label: Label
+    support: int
+    scores: tuple[Score, ...]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The finalist minus one baseline in one metric, on the same records."""
+
+    baseline: str
+    metric: str
+    difference: float | None
+    low: float | None
+    high: float | None
+    p: float | None
+    reason: str | None
+
+    @property
+    def verdict(self) -> str:
+        """"ahead", "behind" or "open" by whether the interval holds 0; "none" where there is no interval."""
+        if self.low is None or self.high is None:
+            return "none"
+        return "ahead" if self.low > 0 else "behind" if self.high < 0 else "open"
+
+    @property
+    def sentence(self) -> str:
+        """One sentence a clinician can quote."""
+        name, metric = words.baseline(self.baseline), words.label(self.metric)
+        if self.difference is None or self.low is None or self.high is None:
+            why = self.reason or "no interval was recorded"
+            return f"{metric} could not be compared with {name}: not estimable ({why})."
+        digits = words.digits_for(self.difference, self.low, self.high)
+        span = f"{words.CI} {words.span(self.low, self.high, digits)}"
+        by = words.decimal(abs(self.difference), digits)
+        if self.verdict == "ahead":
+            return f"Ahead of {name} by {by} in {metric} ({span})."
+        if self.verdict == "behind":
+            return f"Behind {name} by {by} in {metric} ({span}): the simpler model is the better one here."
+        shown = words.decimal(self.difference, digits)
+        return f"No difference from {name} could be shown in {metric}: {shown} ({span}), which includes 0."
+
+
+@dataclass(frozen=True)
+class Tested:
+    """One model on one split."""
+
+    scores: tuple[Score, ...]
+    classes: tuple[ClassResult, ...]
+    confusion: tuple[tuple[int, ...], ...]  # rows the reference standard; empty where there is none
+    n: int
+    patients: int | None
+    method: str | None
+    resamples: int | None
+
+    def score(self, key: str) -> Score:
+        return next((score for score in self.scores if score.key == key), Score(key, None))
+
+
+@dataclass(frozen=True)
+class Results:
+    """What scores.json holds: the test, the tuning set, and the baselines on the same test records."""
+
+    test: Tested
+    validation: Tested | None
+    baselines: tuple[tuple[str, Tested], ...]
+    against: tuple[Comparison, ...]
+
+    def versus(self, metric: str = "macro_f1") -> tuple[Comparison, ...]:
+        return tuple(comparison for comparison in self.against if comparison.metric == metric)
+
+
+def read_results(file: Path, labels: tuple[Label, ...]) -> Results | None:
+    """The scores of a finalist; None where it was not tested; raises RunError where the file is damaged."""
+    found = read(file)
+    if found is None:
+        return None
+    if "test" not in found:
+        raise damaged(file, "test is missing")
+    baselines = tuple((name, _tested(part.part("test"), labels)) for name, part in found.part("baselines").parts())
+    against = [
+        _comparison(name, metric, figures)
+        for name, part in found.part("against").parts()
+        for metric, figures in part.parts()
+    ]
+    validation = _tested(found.part("validation"), labels) if "validation" in found else None
+    return Results(_tested(found.part("test"), labels), validation, baselines, tuple(against))
+
+
+def _tested(part: Part, labels: tuple[Label, ...]) -> Tested:
+    scores = [_score(key, part.part(key)) for key in METRICS if key in part]
+    per_class = part.part("per_class")
+    confusion = part.part("confusion").matrix("matrix")
+    if confusion and len(confusion) != len(labels):
+        raise damaged(part.file, f"confusion has {len(confusion)} classes, the data have {len(labels)}")
+    interval = part.part("interval")
+    return Tested(
+        tuple(scores),
+        tuple(_class(label, per_class.part(label.key)) for label in labels if label.key in per_class),
+        confusion,
+        part.count("n") or max((score.n or 0 for score in scores), default=0),
+        part.count("patients"),
+        interval.text("method"),
+        interval.count("resamples"),
+    )
+
+
+def _class(label: Label, part: Part) -> ClassResult:
+    scores = tuple(_score(key, part.part(key)) for key in CLASS_METRICS)
+    return ClassResult(label, part.count("support") or 0, scores)
+
+
+def _score(key: str, part: Part) -> Score:
+    low, high = part.pair("ci95") or (None, None)
+    return Score(
+        key, part.number("value"), low, high, part.count("n"), part.count("events"), _reason(part.text("reason"))
+    )
+
+
+def _comparison(baseline: str, metric: str, part: Part) -> Comparison:
+    low, high = part.pair("ci95") or (None, None)
+    difference = part.number("difference")
+    return Comparison(baseline, metric, difference, low, high, part.number("p"), _reason(part.text("reason")))
+
+
+def _reason(reason: str | None) -> str | None:
+    return reason.removeprefix(_PREFIX) if reason else None

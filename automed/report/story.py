@@ -1,0 +1,93 @@
+"""Sentences of the pages that depend on more than one figure."""
+
+from __future__ import annotations
+
+from automed.report import words
+from automed.report.board import Budget
+from automed.report.facts import Candidate, Facts, Plan
+from automed.report.results import Tested
+
+SAMPLERS = {
+    "tpe": "the tree-structured Parzen estimator",
+    "random": "random sampling",
+    "gp": "a Gaussian process",
+    "cmaes": "CMA-ES",
+    "nsga2": "NSGA-II",
+}
+PRUNERS = {
+    "hyperband": "Hyperband",
+    "asha": "asynchronous successive halving",
+    "median": "the median rule",
+    "none": None,
+}
+OPEN = "What a test on other hospitals' data would show is not known: this is internal testing."
+
+
+def headline(candidate: Candidate) -> str | None:
+    """The result in one sentence; None where the finalist was not tested."""
+    if candidate.results is None:
+        return None
+    test = candidate.results.test
+    score = test.score("macro_f1")
+    tested = f"On {_sample(test)}, none of them used for training or selection, macro-F1"
+    return f"{tested} was {score.text}." if score.value is not None else f"{tested} is {score.text}."
+
+
+def _sample(test: Tested) -> str:
+    records = words.plural(test.n, "test record")
+    return records if test.patients is None else f"{records} of {words.plural(test.patients, 'patient')}"
+
+
+def method(tested: Tested) -> str:
+    """How intervals were made."""
+    how = tested.method or "method not recorded"
+    drawn = f", {words.integer(tested.resamples)} resamples" if tested.resamples else ""
+    return f"Intervals: {how}{drawn}. n is the number of records."
+
+
+def planned(plan: Plan) -> str:
+    """What was searched and how, in two sentences."""
+    architectures = words.listing([words.label(name) for name in plan.architectures])
+    several = "s" if len(plan.architectures) > 1 else ""
+    sampler = SAMPLERS.get(plan.sampler, plan.sampler)
+    text = f"The search ranged over the architecture{several} {architectures}, with their widths, depths and training. "
+    text += f"Candidates were proposed by {sampler} ({plan.engine.capitalize()}), trained for up to "
+    text += f"{words.plural(plan.epochs, 'epoch')} and stopped after {plan.patience} without gain"
+    pruner = PRUNERS.get(plan.pruner, plan.pruner)
+    text += f"; those that fell behind were pruned by {pruner}." if pruner else "; none was pruned."
+    return text + " Each was judged by its macro-F1 over the whole tuning set."
+
+
+def spent(budget: Budget) -> tuple[str, ...]:
+    """What the budget bought, and what pruning saved."""
+    asked = f" of {words.integer(budget.asked)} allowed" if budget.asked else ""
+    parts = [f"{words.integer(budget.finished)} trained to the end"]
+    if budget.pruned:
+        parts.append(f"{words.integer(budget.pruned)} pruned")
+    if budget.interrupted:
+        parts.append(f"{words.integer(budget.interrupted)} cut short")
+    if budget.failed:
+        parts.append(f"{words.integer(budget.failed)} failed")
+    sentences = [f"{words.plural(budget.tried, 'candidate')}{asked}: {words.listing(parts)}."]
+    if budget.minutes_used is not None:
+        limit = f" of {words.duration(budget.minutes_asked * 60)} allowed" if budget.minutes_asked else ""
+        sentences.append(f"Time: {words.duration(budget.minutes_used * 60)}{limit}.")
+    if budget.epochs is not None:
+        sentences.append(f"Training: {words.plural(budget.epochs, 'epoch')}.")
+    if (share := budget.saved_share) is not None:
+        saved = words.plural(budget.epochs_saved or 0, "epoch")
+        sentences.append(f"Pruning saved about {saved}, {words.percent(share)} of what would have been trained without it.")
+    elif budget.pruned == 0:
+        sentences.append("Nothing was pruned, so pruning saved nothing.")
+    return tuple(sentences)
+
+
+def looks(facts: Facts) -> str:
+    """How often the test set was read; once a finalist is what the rules allow."""
+    count, finalists = facts.origin.looks, len(facts.candidates)
+    text = f"The test set was read {words.plural(count, 'time')} in this run"
+    if not count:
+        return text + "."
+    if count <= finalists:
+        return f"{text}: once for each finalist."
+    return f"{text} for {words.plural(finalists, 'finalist')}: more than once each, so the test scores may flatter."

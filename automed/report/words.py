@@ -1,0 +1,114 @@
+"""How numbers and names are written on a page: decimals as medical journals print them, counts, durations, labels."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+
+MINUS = "\N{MINUS SIGN}"
+THIN = "\N{NARROW NO-BREAK SPACE}"
+CI = f"95{THIN}% interval"
+# Characters that turn the direction of the text after them: a class name must not rearrange the page around it.
+_TURNERS = frozenset("\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
+METRICS = {
+    "macro_f1": "Macro-F1",
+    "accuracy": "Accuracy",
+    "balanced_accuracy": "Balanced accuracy",
+    "auroc": "AUROC",
+    "auprc": "AUPRC",
+    "mcc": "Matthews correlation",
+    "brier": "Brier score",
+    "log_loss": "Log-loss",
+}
+BASELINES = {"majority": "the majority class", "boosting": "gradient boosting", "logistic": "logistic regression"}
+SPLITS = {"train": "training set", "validation": "tuning set", "test": "test set"}
+
+
+def clean(text: str) -> str:
+    """Text with control characters and direction marks made visible as \N{REPLACEMENT CHARACTER}."""
+    if text.isprintable():
+        return text
+    return "".join(
+        " " if c in "\n\t\r" else "\N{REPLACEMENT CHARACTER}" if c in _TURNERS or unicodedata.category(c) in _BAD else c
+        for c in text
+    )
+
+
+_BAD = ("Cc", "Cs", "Cn")
+
+
+def decimal(value: float, digits: int = 2) -> str:
+    """0.812 as ".81", -0.05 as "−.05", 1.234 as "1.23"."""
+    text = f"{abs(value):.{digits}f}"
+    zero = float(text) == 0
+    return (MINUS if value < 0 and not zero else "") + (text[1:] if text.startswith("0.") else text)
+
+
+def digits_for(*values: float) -> int:
+    """Two decimals, or three where two would round away on which side of zero a value lies."""
+    return 3 if any(0 < abs(value) < 0.005 for value in values) else 2
+
+
+def span(low: float, high: float, digits: int = 2) -> str:
+    """".77 to .85"."""
+    return f"{decimal(low, digits)} to {decimal(high, digits)}"
+
+
+def integer(value: int) -> str:
+    """10015 as "10,015"."""
+    return f"{value:,}"
+
+
+def plural(count: int, singular: str, plural_form: str | None = None) -> str:
+    """"1 record", "2 records"."""
+    return f"{integer(count)} {singular if count == 1 else plural_form or singular + 's'}"
+
+
+def percent(share: float) -> str:
+    """.43 as "43 %"; what is neither none nor all never reads as 0 or 100."""
+    if 0 < share < 0.005:
+        return f"under 1{THIN}%"
+    if 0.995 <= share < 1:
+        return f"over 99{THIN}%"
+    return f"{share * 100:.0f}{THIN}%"
+
+
+def duration(seconds: float) -> str:
+    """"33 s", "4 min 56 s", "2 h 5 min"."""
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        minutes, rest = divmod(whole, 60)
+        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+    hours, rest = divmod(round(whole / 60), 60)
+    return f"{hours} h {rest} min" if rest else f"{hours} h"
+
+
+def listing(items: Sequence[str], last: str = "and") -> str:
+    """"a, b and c"."""
+    return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} {last} {items[-1]}" if items else ""
+
+
+def shorten(text: str, length: int) -> str:
+    """At most `length` characters, the cut shown by an ellipsis."""
+    return text if len(text) <= length else text[: length - 1].rstrip() + "…"
+
+
+def label(key: str) -> str:
+    """A name from code for people: "weight_decay" as "weight decay"."""
+    return METRICS.get(key, key.replace("_", " "))
+
+
+def baseline(name: str) -> str:
+    """A baseline's name within a sentence."""
+    return BASELINES.get(name, label(name))
+
+
+def sentence(text: str) -> str:
+    """The text with a capital first letter and a full stop."""
+    text = text.strip()
+    return text[:1].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) else ".") if text else ""

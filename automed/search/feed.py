@@ -1,0 +1,129 @@
+"""Batches for training: shuffled in blocks from the memory map, with class weights, mixup and cutmix.
+
+Keras' own adapters hold arrays in memory or lean on TensorFlow; this one reads the map block by block on any backend.
+Source: Zhang et al. 2018, arXiv:1710.09412 (mixup); Yun et al. 2019, arXiv:1905.04899 (cutmix).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+
+from automed.data.dataset import Dataset
+from automed.models.assembly import as_input
+from automed.models.losses import class_weights, sample_weights
+from automed.models.training import Training
+
+IN_MEMORY = 512_000_000  # bytes of pictures that a worker may keep; larger sets are read in shuffled blocks
+BLOCK = 4096  # records of a shuffled block
+RUN = 64  # consecutive records that stay together when blocks are drawn, so that a disk reads in long strokes
+
+Pictures = dict[str, npt.NDArray[np.uint8]]
+Batch = tuple[Any, npt.NDArray[np.float32], npt.NDArray[np.float32]]
+
+
+class Feed(keras.utils.PyDataset):
+    """Training batches (pictures by input, one-hot targets (b, K), weights (b,)) of one trial.
+
+    Order and mixing depend on `seed` and the epoch alone, so that a trial that goes on sees what it would have seen.
+    """
+
+    def __init__(self, data: Dataset, training: Training, *, seed: int, balanced: bool) -> None:
+        super().__init__(workers=1, use_multiprocessing=False)
+        self._data, self._training, self._seed = data, training, seed
+        self._train = data.part("train")
+        self._batch = min(training.batch, len(self._train))
+        counts = np.bincount(data.y[self._train], minlength=len(data.classes))
+        self._weights = class_weights(counts) if balanced else np.ones(len(counts), np.float32)
+        self._kept: Mapping[str, npt.NDArray[np.uint8]] | None = None
+        if data.nbytes <= IN_MEMORY:
+            self._kept = {name: data.take(name, self._train) for name in data.images}
+        self._block: tuple[int, Pictures] | None = None
+        self.begin(0)
+
+    def __len__(self) -> int:
+        # Batches of one size only: a short last batch would be traced once more and would steer batch statistics.
+        return max(1, len(self._train) // self._batch)
+
+    def on_epoch_end(self) -> None:
+        self.begin(self._epoch + 1)
+
+    def __getitem__(self, step: int) -> Batch:
+        places = np.arange(step * self._batch, (step + 1) * self._batch) % len(self._order)
+        chosen = self._order[places]
+        images = self._pictures(places, chosen)
+        targets = np.eye(len(self._data.classes), dtype=np.float32)[self._data.y[self._train[chosen]]]
+        if self._training.mix != "none":
+            random = np.random.default_rng((self._seed, self._epoch, step))
+            images, targets = mix(images, targets, self._training, random)
+        return as_input(images), targets, sample_weights(targets, self._weights)
+
+    def begin(self, epoch: int) -> None:
+        """Draw the order of an epoch; a trial that goes on begins where it was cut."""
+        self._epoch = epoch
+        self._block = None
+        random = np.random.default_rng((self._seed, epoch))
+        n = len(self._train)
+        if self._kept is not None:
+            self._order = random.permutation(n)
+            return
+        # Shuffle short runs over the whole set, then single records within a block of them.
+        runs = np.array_split(np.argsort(self._data.position[self._train], kind="stable"), max(1, n // RUN))
+        order = np.concatenate([runs[i] for i in random.permutation(len(runs))])
+        for start in range(0, n, BLOCK):
+            random.shuffle(order[start : start + BLOCK])
+        self._order = order
+
+    def _pictures(self, places: npt.NDArray[np.int64], chosen: npt.NDArray[np.int64]) -> Pictures:
+        if self._kept is not None:
+            return {name: values[chosen] for name, values in self._kept.items()}
+        picked = {name: np.empty((len(chosen), *v.shape[1:]), np.uint8) for name, v in self._data.images.items()}
+        for number in np.unique(places // BLOCK):
+            block, here = self._load(int(number)), places // BLOCK == number
+            for name, values in block.items():
+                picked[name][here] = values[places[here] - number * BLOCK]
+        return picked
+
+    def _load(self, number: int) -> Pictures:
+        if self._block is None or self._block[0] != number:
+            index = self._train[self._order[number * BLOCK : (number + 1) * BLOCK]]
+            self._block = (number, {name: self._data.take(name, index) for name in self._data.images})
+        return self._block[1]
+
+
+def mix(
+    images: Pictures,
+    targets: npt.NDArray[np.float32],
+    training: Training,
+    random: np.random.Generator,
+) -> tuple[Pictures, npt.NDArray[np.float32]]:
+    """Blend each record with another: whole pictures (mixup) or a rectangle (cutmix); targets blend alike."""
+    other = random.permutation(len(targets))
+    share = float(random.beta(training.alpha, training.alpha))
+    if training.mix == "mixup":
+        images = {name: _blend(values, values[other], share) for name, values in images.items()}
+    else:
+        side = (1.0 - share) ** 0.5
+        top, left = (float(place) * (1.0 - side) for place in random.random(2))
+        images = {name: _paste(values, values[other], top, left, side) for name, values in images.items()}
+    return images, np.float32(share) * targets + np.float32(1.0 - share) * targets[other]
+
+
+def _blend(one: npt.NDArray[np.uint8], other: npt.NDArray[np.uint8], share: float) -> npt.NDArray[np.uint8]:
+    return np.rint(share * one.astype(np.float32) + (1.0 - share) * other).astype(np.uint8)
+
+
+def _paste(
+    one: npt.NDArray[np.uint8], other: npt.NDArray[np.uint8], top: float, left: float, side: float
+) -> npt.NDArray[np.uint8]:
+    """Put a rectangle of `other` into `one`; place and side are shares of the picture, so inputs of any size agree."""
+    height, width = one.shape[1:3]
+    rows = slice(round(top * height), round((top + side) * height))
+    columns = slice(round(left * width), round((left + side) * width))
+    pasted = one.copy()
+    pasted[:, rows, columns] = other[:, rows, columns]
+    return pasted

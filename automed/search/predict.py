@@ -1,0 +1,36 @@
+"""Probabilities of many records through one compiled function."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from automed.data.dataset import Dataset
+from automed.models.assembly import as_input
+
+SMALLEST, LARGEST = 64, 256  # records a batch
+
+
+def predict(model: Any, data: Dataset, index: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
+    """Probabilities float32 (len(index), K).
+
+    Every batch has the same size (the last is filled up) whatever the split, so that one function is traced once;
+    pictures are read batch by batch, so memory does not grow with the number of records.
+    """
+    # Validation is predicted after every epoch: where it is small, so are the batches.
+    batch = min(LARGEST, max(SMALLEST, int((data.split == "validation").sum())))
+    answers = []
+    for start in range(0, len(index), batch):
+        chosen = index[start : start + batch]
+        filled = np.resize(chosen, batch)
+        images = {name: data.take(name, filled) for name in data.images}
+        answers.append(np.asarray(model.predict_on_batch(as_input(images)), np.float32)[: len(chosen)])
+    return np.concatenate(answers) if answers else np.empty((0, len(data.classes)), np.float32)
+
+
+def log_loss(y: npt.NDArray[np.int64], probabilities: npt.NDArray[np.float32]) -> float:
+    """Mean negative log-probability of the reference class, natural logarithm; for early stopping, not for reports."""
+    picked = probabilities[np.arange(len(y)), y].astype(np.float64)
+    return float(-np.log(np.clip(picked, 1e-7, 1.0)).mean())
