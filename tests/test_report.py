@@ -21,7 +21,12 @@ from automed.recipe import dump, load
 from automed.report.pages import render
 from automed.run import Run, write_json, write_text
 
-SKIN = (("nv", "Naevus", False), ("mel", "Melanoma", True), ("bcc", "Basal cell carcinoma", True), ("bkl", "Keratosis", False))
+SKIN = (
+    ("nv", "Naevus", False),
+    ("mel", "Melanoma", True),
+    ("bcc", "Basal cell carcinoma", True),
+    ("bkl", "Keratosis", False),
+)
 ARCHITECTURES = ("resnet", "cnn", "mobilenet")
 HOSTILE = (
     "<script>alert(1)</script>",
@@ -127,7 +132,9 @@ def _data(story: Story) -> dict[str, Any]:
                 "remedy": "set data.duplicates: drop to keep one of each",
             },
         ],
-        "inputs": {"lesion": {"cache": "c0ffee", "shape": [64, 64, 3], "mean": [0.7, 0.5, 0.5], "std": [0.1, 0.1, 0.1]}},
+        "inputs": {
+            "lesion": {"cache": "c0ffee", "shape": [64, 64, 3], "mean": [0.7, 0.5, 0.5], "std": [0.1, 0.1, 0.1]}
+        },
         "sensitive": ["sex", "age_band", "skin_tone"],
     }
 
@@ -153,11 +160,27 @@ def _trials(run: Run, story: Story, random: np.random.Generator) -> list[dict[st
     rows = []
     for number in range(story.trials):
         architecture = ARCHITECTURES[number % 3]
-        choices = {"architecture": architecture, f"{architecture}.width": 32, "rate": 0.0011, "batch": 64, "mix": "none"}
+        choices = {
+            "architecture": architecture,
+            f"{architecture}.width": 32,
+            "rate": 0.0011,
+            "batch": 64,
+            "mix": "none",
+        }
         parameters = int(random.integers(40_000, 900_000))
-        lines.append({"event": "start", "number": number, "architecture": architecture, "choices": choices, "parameters": parameters})
+        lines.append(
+            {
+                "event": "start",
+                "number": number,
+                "architecture": architecture,
+                "choices": choices,
+                "parameters": parameters,
+            }
+        )
         if number == 5:
-            lines.append({"event": "end", "number": number, "state": "failed", "reason": "the loss became nan in epoch 2"})
+            lines.append(
+                {"event": "end", "number": number, "state": "failed", "reason": "the loss became nan in epoch 2"}
+            )
             continue
         top = 0.86 - 0.018 * ((number * 7) % story.trials)
         epochs = 22 if top > 0.74 else int(random.integers(3, 9))
@@ -210,7 +233,13 @@ def _estimate(value: float | None, n: int, reason: str | None = None) -> dict[st
     if value is None:
         return {"value": None, "ci95": None, "n": n, "events": 3, "reason": reason}
     half = 1.96 * math.sqrt(max(value * (1 - value), 0.01) / n)
-    return {"value": value, "ci95": [max(0.0, value - half), min(1.0, value + half)], "n": n, "events": n, "reason": reason}
+    return {
+        "value": value,
+        "ci95": [max(0.0, value - half), min(1.0, value + half)],
+        "n": n,
+        "events": n,
+        "reason": reason,
+    }
 
 
 def _split_scores(story: Story, skill: float, split: str, random: np.random.Generator) -> dict[str, Any]:
@@ -258,7 +287,16 @@ def _scores(story: Story, rank: int, random: np.random.Generator) -> dict[str, A
 
     def against(difference: float, half: float) -> dict[str, Any]:
         span = [difference - half, difference + half]
-        return {"difference": difference, "ci95": span, "p": 0.01, "model": 0.8, "baseline": 0.75, "n": n, "events": 40, "reason": None}
+        return {
+            "difference": difference,
+            "ci95": span,
+            "p": 0.01,
+            "model": 0.8,
+            "baseline": 0.75,
+            "n": n,
+            "events": 40,
+            "reason": None,
+        }
 
     few = {"difference": None, "ci95": None, "p": None, "model": 0.9, "baseline": None, "n": n, "events": 3,
            "reason": "not estimable: rests on 3 records, 5 are needed"}  # fmt: skip
@@ -298,7 +336,11 @@ def _examples(file: Path, story: Story, random: np.random.Generator) -> None:
 def _lesion(random: np.random.Generator) -> np.ndarray:
     y, x = np.mgrid[-1:1:64j, -1:1:64j]
     angle = np.arctan2(y, x)
-    edge = 0.5 + 0.09 * np.sin(angle * random.integers(2, 5) + random.uniform(0, 6)) - np.hypot(x, y * random.uniform(0.8, 1.3))
+    edge = (
+        0.5
+        + 0.09 * np.sin(angle * random.integers(2, 5) + random.uniform(0, 6))
+        - np.hypot(x, y * random.uniform(0.8, 1.3))
+    )
     inside = 1 / (1 + np.exp(-edge * 18))
     skin, dark = np.array([222, 178, 158]) - random.integers(0, 40), np.array([104, 62, 48]) + random.integers(-20, 40)
     colour = skin + (dark - skin) * inside[..., None] + random.normal(0, 5, (64, 64, 1))

@@ -1,7 +1,7 @@
 """The command `automed`: a table of verbs, and `main`, which runs one and shows what goes wrong.
 
-One file a family of verbs. Those files import Typer and this package only; a verb's body imports its stage when it runs,
-so that `automed --help` loads no library of the search.
+One file a family of verbs. Those files import Typer and this package only; a verb's body imports its stage when it
+runs, so that `automed --help` loads no library of the search.
 """
 
 from __future__ import annotations
@@ -42,9 +42,9 @@ FAMILIES = {
 }
 EXAMPLES = """[bold]Start here[/bold]
 
-  automed search skin               search on synthetic dermoscopy; minutes, no data needed
-  automed recipe new --out my.yaml  then edit it, and: automed recipe check my.yaml
-  automed data check my.yaml        before you believe a score
+automed search skin               minutes, on synthetic images
+automed recipe new --out my.yaml  then edit it
+automed data check my.yaml        before you believe a score
 """
 
 

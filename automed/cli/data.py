@@ -11,8 +11,8 @@ from automed.cli import console, options
 if TYPE_CHECKING:
     from rich.console import Console
 
-ORDER = ("leak", "error", "warning", "note")  # of findings: what stops a search comes first
-STYLES = {"leak": "bold red", "error": "bold red", "warning": "yellow"}
+ORDER = ("leak", "warning", "note")  # of findings: what stops a search comes first
+STYLES = {"leak": "bold red", "warning": "yellow"}
 ROWS_SHOWN = 8
 
 
@@ -140,11 +140,12 @@ def _print(facts: dict[str, Any], console_: Console) -> None:
             "\n", (severity, STYLES.get(severity, "dim")), (f" {_words(finding['kind'])}: ", "bold"), finding["message"]
         )
         if rows := finding.get("rows"):
-            more = f" and {len(rows) - ROWS_SHOWN} more" if len(rows) > ROWS_SHOWN else ""
+            rest = finding["count"] - len(rows[:ROWS_SHOWN])
+            more = f" and {rest:,} more" if rest > 0 else ""
             text.append(f"\n  rows {', '.join(str(row) for row in rows[:ROWS_SHOWN])}{more}", "dim")
         if finding.get("remedy"):
             text.append(f"\n  {finding['remedy']}", "dim")
-        console_.print(text)
+        console_.print(text, soft_wrap=True)
 
 
 def _proved(facts: dict[str, Any]) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""The display on a terminal: trials as rows, the best so far, the baselines, the time left; never taller than the screen."""
+"""The display on a terminal: trials as rows, best so far, baselines, time left; never taller than the screen."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ STATES = {
     "failed": "bold red",
     "interrupted": "magenta",
 }
-AROUND = 11  # lines of the display that are not trials
+AROUND = 9  # lines of the display that are not trials
 FEWEST = 3  # trials that are shown on the lowest screen
 REFRESH_PER_S = 4
 CHOICES_FROM = 84  # columns from which a trial's choices have room
@@ -39,7 +39,7 @@ class Picture:
 
 
 def choose(tally: Tally, room: int) -> Picture:
-    """The trials for `room` lines: the best, the running ones, then the last that ended; in the order of their numbers."""
+    """The trials for `room` lines: the best, the running ones, then the last that ended; by number."""
     room = max(1, room)
     best = tally.best()
     wanted = ([best] if best else []) + tally.running() + tally.ended()[::-1]
@@ -67,8 +67,7 @@ class Screen:
         if self.tally.rows:
             parts.append(self._trials(width, choose(self.tally, max(FEWEST, height - AROUND - self._extra()))))
         if self.tally.search:
-            parts.append(self._standing())
-            parts.append(self._bar(width))
+            parts += [Text(), self._standing(), self._bar(width)]
         elif self.tally.progress:
             parts.append(self._progress(width, self.tally.progress))
         parts += [self._finalist(finalist) for finalist in self.tally.finalists]
@@ -92,7 +91,7 @@ class Screen:
         table = Table(box=None, pad_edge=False, header_style="dim", expand=True, padding=(0, 1))
         for name, right in (("#", True), ("architecture", False), ("state", False), ("epoch", True)):
             table.add_column(name, justify="right" if right else "left", no_wrap=True)
-        for name in ("macro-F1", "best", "time"):
+        for name in ("now", "macro-F1", "time"):
             table.add_column(name, justify="right", no_wrap=True)
         table.add_column("", ratio=1, no_wrap=True, overflow="ellipsis")
         for row in picture.rows:
@@ -105,18 +104,15 @@ class Screen:
         running = row.state == RUNNING
         seconds = self.tally.clock() - row.began if running else row.seconds
         epochs = f"{row.epoch}/{row.epochs}" if row.epochs else str(row.epoch or "")
-        if row.state == "failed":
-            remark = Text(row.reason, "red")
-        else:
-            remark = Text(_choices(row) if wide else "", "dim")
-        if leads:
+        remark = Text(row.reason, "red") if row.state == "failed" else Text(_choices(row) if wide else "", "dim")
+        if leads and wide:
             remark = Text.assemble(("best ", "bold green"), remark)
         return [
             Text(str(row.number), "bold" if leads else ""),
             Text(row.architecture, "bold" if leads else ""),
             Text(row.state, STATES.get(row.state, "")),
             Text(epochs),
-            Text("" if row.macro_f1 is None else f"{row.macro_f1:.3f}"),
+            Text(f"{row.macro_f1:.3f}" if running and row.macro_f1 is not None else ""),
             Text("" if row.best is None else f"{row.best:.3f}", "bold green" if leads else ""),
             Text(clock(seconds), "" if running else "dim"),
             remark,
@@ -124,16 +120,17 @@ class Screen:
 
     def _standing(self) -> Text:
         best = self.tally.best()
-        text = Text("best so far  ", "dim", no_wrap=True, overflow="ellipsis")
+        text = Text(no_wrap=True, overflow="ellipsis")
+        text.append("best so far ", "dim")
         if best is None:
-            text.append("none yet", "")
+            text.append("none yet")
         else:
             text.append(f"{best.best:.3f}", "bold green")
-            text.append(f" trial {best.number} {best.architecture}", "not dim")
+            text.append(f" trial {best.number} {best.architecture}")
         for baseline in self.tally.baselines:
             ahead = best is not None and best.best is not None and best.best > baseline.macro_f1
             text.append(f"   {baseline.name} ", "dim")
-            text.append(f"{baseline.macro_f1:.3f}", "not dim" if ahead or best is None else "bold yellow")
+            text.append(f"{baseline.macro_f1:.3f}", "" if ahead or best is None else "bold yellow")
         return text
 
     def _bar(self, width: int) -> Table:
@@ -150,19 +147,20 @@ class Screen:
         if self.tally.stage != "search":
             words, done = f"{counted}/{total} trials", 1.0
         bar = Table.grid(padding=(0, 1))
-        bar.add_row(ProgressBar(total=1.0, completed=done, width=max(10, min(48, width - len(words) - 4))), words)
+        bar.add_row(_progress_bar(done, width - len(words) - 4), words)
         return bar
 
     def _progress(self, width: int, progress: events.Progress) -> Table:
         words = f"{progress.what} {progress.done:,}/{progress.total:,}"
         grid = Table.grid(padding=(0, 1))
-        room = max(10, min(48, width - len(words) - 4))
-        grid.add_row(ProgressBar(total=max(1, progress.total), completed=progress.done, width=room), words)
+        grid.add_row(_progress_bar(progress.done / max(1, progress.total), width - len(words) - 4), words)
         return grid
 
     def _finalist(self, event: events.FinalistScored) -> Text:
         return Text.assemble(
-            (f"finalist {event.rank} ", "bold"), f"{event.architecture}  test macro-F1 ", estimate(event.macro_f1, event.ci95)
+            (f"finalist {event.rank} ", "bold"),
+            f"{event.architecture}  test macro-F1 ",
+            estimate(event.macro_f1, event.ci95),
         )
 
     def _foot(self) -> Text:
@@ -196,7 +194,13 @@ class Screened:
         with self._screen.lock:
             self.tally.hear(event)
         if isinstance(event, events.Note):
-            self._console.print(Text(f"{'warning: ' * event.warning}{event.text}", "yellow" if event.warning else "dim"))
+            self._console.print(
+                Text(f"{'warning: ' * event.warning}{event.text}", "yellow" if event.warning else "dim")
+            )
+
+
+def _progress_bar(done: float, room: int) -> ProgressBar:
+    return ProgressBar(total=1.0, completed=done, width=max(10, min(48, room)), complete_style="cyan")
 
 
 def _choices(row: Row) -> str:

@@ -66,6 +66,13 @@ class Plain:
         )
 
 
+class Warnings(Plain):
+    """Says only what a person should act on."""
+
+    def _line(self, event: events.Event) -> str | None:
+        return super()._line(event) if isinstance(event, events.Note) and event.warning else None
+
+
 def estimate(value: float | None, bounds: Sequence[float] | None) -> str:
     """A score with its interval in words: "0.812 (0.771 to 0.850)"."""
     if value is None:

@@ -40,7 +40,7 @@ def new(
 
     del kind  # there is one so far
     text = template.text(name, source, str(out) if out else f"{name}.yaml")
-    _must_hold(text)
+    _must_hold(text, name)
     if out is None:
         console.say(text.rstrip("\n"))
         return
@@ -154,10 +154,11 @@ def _about(path: Path) -> str:
         if not line.startswith("#"):
             break
         lines.append(" ".join(line.lstrip("# ").split()))
-    return " ".join(line for line in lines if line and not line.startswith("automed search"))
+    blank = lines.index("") if "" in lines else len(lines)
+    return " ".join(line for line in lines[:blank] if "automed search" not in line)
 
 
-def _must_hold(text: str) -> None:
+def _must_hold(text: str, name: str) -> None:
     """Refuse a name that the schema refuses, before a file is written."""
     import tempfile
 
@@ -170,4 +171,5 @@ def _must_hold(text: str) -> None:
         try:
             load(file)
         except RecipeError as problem:
-            raise UsageError(f"--{problem.what}", hint=problem.hint) from None
+            what = problem.what[0].lower() + problem.what[1:]
+            raise UsageError(f"--name {name!r} cannot be used: {what}") from None

@@ -34,8 +34,10 @@ MELANIN = np.array([0.54, 1.00, 1.24], np.float32)
 BLOOD = np.array([0.20, 1.00, 0.80], np.float32)
 DEEP = np.array([1.22, 1.00, 0.76], np.float32)
 DERMIS = np.array([0.80, 0.69, 0.585], np.float32)
-SCAR = np.array([0.74, 0.68, 0.64], np.float32)
+SCAR = np.array([0.90, 0.83, 0.78], np.float32)
 SKIN_BLOOD = 0.26
+# A dermatoscope's exposure control lifts dark skin, though not to the brightness of light skin.
+EXPOSURE = 0.32
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,9 +123,9 @@ def render(lesions: Lesions, views: Views, rows: Index, size: tuple[int, int], a
     u, v = cos * dx + sin * dy, cos * dy - sin * dx
     density, white, inside = _Tissue(lesions, of, u, v, atlas).densities()
     image = DERMIS * np.exp(-density)
-    image += white[..., None] * (SCAR - image)
-    # A dermatoscope's exposure control lifts dark skin, though not to the brightness of light skin.
-    image *= (np.exp(0.32 * (lesions.skin[of] - 0.5))[:, None] * views.light[rows])[:, None, None, :]
+    # The epidermis lies above what is white in the dermis.
+    image += white[..., None] * (SCAR * np.exp(-0.35 * _planes(lesions.skin[of]))[..., None] - image)
+    image *= (np.exp(EXPOSURE * (lesions.skin[of] - 0.5))[:, None] * views.light[rows])[:, None, None, :]
     slope = views.slope[rows]
     image *= (1.0 + _planes(slope[:, 0]) * x + _planes(slope[:, 1]) * y)[..., None]
     _bubbles(image, views.bubbles[rows], x, y)
@@ -202,19 +204,22 @@ class _Tissue:
         variegation = self._plane("variegation")
         body = self._plane("pigment") * inside * (0.72 + 0.4 * depth)
         body *= np.exp((0.16 + 0.42 * variegation) * cloud + 0.05 * grain)
-        skin = self._plane("skin") * (1.0 + 0.10 * self._look("cloud", 10, scale=0.8) + 0.05 * grain)
+        tone = self._plane("skin")
+        skin = tone + np.sqrt(tone) * (0.075 * self._look("cloud", 10, scale=0.8) + 0.035 * grain)
         blood = SKIN_BLOOD * (1.0 + 0.22 * self._look("cloud", 11, scale=1.3)) + 0.035 * self._look("medium", 12)
-        blood += self._plane("redness") * _sigmoid(border / 0.11) * (1.0 + 0.3 * self._look("cloud", 7))
+        blush = self._plane("redness") * _sigmoid(border / 0.11) * (1.0 + 0.3 * self._look("cloud", 7))
         melanin, red, deep, white = body.copy(), np.zeros_like(body), np.zeros_like(body), np.zeros_like(body)
         self._pigmented(melanin, inside, depth, border)
         self._keratotic(melanin, white, inside)
         self._vascular(melanin, red, deep, white, inside, border)
         self._patches(melanin, red, deep, white, inside)
         keep = self._plane("keep")
+        # Equal densities make weaker steps on a darker screen; without this, dark skin would be disadvantaged unplanted.
+        gain = np.exp(0.5 * (1.0 - EXPOSURE) * (tone - 0.5))
         density = skin[..., None] * EPIDERMIS
-        density += (body + keep * (melanin - body))[..., None] * MELANIN
-        density += (blood + keep * red)[..., None] * BLOOD
-        density += (keep * deep)[..., None] * DEEP
+        density += (gain * (body + keep * (melanin - body)))[..., None] * MELANIN
+        density += (blood + gain * (blush + keep * red))[..., None] * BLOOD
+        density += (gain * keep * deep)[..., None] * DEEP
         return density, keep * np.minimum(white, 0.85), inside
 
     def _pigmented(self, melanin: Floats, inside: Floats, depth: Floats, border: Floats) -> None:

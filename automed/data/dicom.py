@@ -7,7 +7,9 @@ Source: DICOM PS3.3, sections C.7.6.3 (image pixels), C.11.1 (modality LUT) and 
 
 from __future__ import annotations
 
+import contextlib
 import logging
+from collections.abc import Iterator
 from typing import IO, Any
 
 import numpy as np
@@ -15,6 +17,7 @@ import numpy.typing as npt
 import pydicom
 from PIL import Image
 from pydicom.dataset import Dataset
+from pydicom.errors import BytesLengthException, InvalidDicomError
 from pydicom.pixels import apply_color_lut, apply_modality_lut, apply_voi, get_decoder
 from pydicom.uid import ImplicitVRLittleEndian
 
@@ -36,7 +39,35 @@ def picture(file: IO[bytes], window: tuple[float, float] | None) -> Image.Image:
     Raises:
         Unreadable: no picture, several frames, too large, or compressed in a way that needs another decoder.
     """
-    header = _header(file, pixels=True)
+    with _reasons():
+        return _picture(_header(file, pixels=True), window)
+
+
+def facts(file: IO[bytes]) -> ImageFacts:
+    """What the header says, without reading the pixels; `camera` is manufacturer and model of the scanner."""
+    with _reasons():
+        header = _header(file, pixels=False)
+        words = " ".join(str(header.get(key) or "") for key in ("Manufacturer", "ManufacturerModelName"))
+        return ImageFacts(
+            width=int(header.Columns),
+            height=int(header.Rows),
+            format="DICOM",
+            mode=str(header.get("PhotometricInterpretation", "")),
+            bits=int(header.get("BitsStored") or header.BitsAllocated),
+            camera=" ".join(words.split()) or None,
+        )
+
+
+@contextlib.contextmanager
+def _reasons() -> Iterator[None]:
+    """pydicom's own exceptions, which derive from nothing narrower, as Unreadable."""
+    try:
+        yield
+    except (BytesLengthException, InvalidDicomError) as problem:
+        raise Unreadable("damaged") from problem
+
+
+def _picture(header: Dataset, window: tuple[float, float] | None) -> Image.Image:
     _require_decoder(header)
     kind = str(header.PhotometricInterpretation)
     stored: npt.NDArray[Any] = header.pixel_array
@@ -46,21 +77,7 @@ def picture(file: IO[bytes], window: tuple[float, float] | None) -> Image.Image:
         stored = apply_color_lut(stored, header)
         return Image.fromarray(scale(stored, 0.0, float(np.iinfo(stored.dtype).max)))
     bits = int(header.BitsStored)
-    return Image.fromarray(stored if bits == 8 else scale(stored, 0.0, 2.0**bits - 1))
-
-
-def facts(file: IO[bytes]) -> ImageFacts:
-    """What the header says, without reading the pixels; `camera` is manufacturer and model of the scanner."""
-    header = _header(file, pixels=False)
-    words = " ".join(str(header.get(key) or "") for key in ("Manufacturer", "ManufacturerModelName"))
-    return ImageFacts(
-        width=int(header.Columns),
-        height=int(header.Rows),
-        format="DICOM",
-        mode=str(header.get("PhotometricInterpretation", "")),
-        bits=int(header.get("BitsStored") or header.BitsAllocated),
-        camera=" ".join(words.split()) or None,
-    )
+    return Image.fromarray(stored if stored.dtype == np.uint8 and bits == 8 else scale(stored, 0.0, 2.0**bits - 1))
 
 
 def _header(file: IO[bytes], *, pixels: bool) -> Dataset:
@@ -86,6 +103,9 @@ def _require_decoder(header: Dataset) -> None:
     except NotImplementedError:
         available = False
     if not available:
+        # A UID that the standard does not know is its own name, and could be anything.
+        if syntax.name == str(syntax):
+            raise Unreadable("an unknown transfer syntax")
         raise Unreadable(f"compressed as {syntax.name}: install a decoder (pylibjpeg, pylibjpeg-libjpeg) or decompress")
 
 

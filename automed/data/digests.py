@@ -22,6 +22,7 @@ _TABLE = (
 )
 _LOOK_UP = "SELECT digest FROM digests WHERE path = ? AND algorithm = ? AND size = ? AND changed = ?"
 _REMEMBER = "INSERT OR REPLACE INTO digests VALUES (?, ?, ?, ?, ?)"
+_AT_ONCE = 8192  # files whose facts are in memory together
 _SLICE = 256  # files a thread takes at once
 
 
@@ -32,27 +33,11 @@ def of(paths: Sequence[Path], algorithm: str = "blake2b") -> list[str]:
         paths: files.
         algorithm: blake2b (cut to 128 bits) or md5.
     """
-    names = [str(path.absolute()) for path in paths]
-    found: dict[int, str] = {}
-    stamps: dict[int, tuple[int, int]] = {}
-    for number, path in enumerate(paths):
-        try:
-            stamps[number] = _stamp(path)
-        except Unreadable as problem:
-            found[number] = UNREADABLE + problem.reason
+    found: list[str] = []
     with contextlib.closing(_connect()) as index:
-        with contextlib.suppress(sqlite3.Error):  # an index that fails costs time, nothing else
-            for number, (size, changed) in stamps.items():
-                row = index.execute(_LOOK_UP, (names[number], algorithm, size, changed)).fetchone()
-                if row:
-                    found[number] = row[0]
-        unknown = [number for number in stamps if number not in found]
-        found.update(_read(paths, unknown, algorithm))
-        horizon = time.time_ns() - _FRESH_NS
-        lasting = [n for n in unknown if stamps[n][1] < horizon and not found[n].startswith(UNREADABLE)]
-        with contextlib.suppress(sqlite3.Error), index:
-            index.executemany(_REMEMBER, ((names[n], algorithm, *stamps[n], found[n]) for n in lasting))
-    return [found[number] for number in range(len(paths))]
+        for start in range(0, len(paths), _AT_ONCE):
+            found += _some(index, paths[start : start + _AT_ONCE], algorithm)
+    return found
 
 
 def of_bytes(data: bytes) -> str:
@@ -69,8 +54,31 @@ def _file() -> Path:
     return runtime.cache_folder() / "digests.sqlite"
 
 
+def _some(index: sqlite3.Connection, paths: Sequence[Path], algorithm: str) -> list[str]:
+    names = [str(path.absolute()) for path in paths]
+    found: dict[int, str] = {}
+    stamps: dict[int, tuple[int, int]] = {}
+    for number, path in enumerate(paths):
+        try:
+            stamps[number] = _stamp(path)
+        except Unreadable as problem:
+            found[number] = UNREADABLE + problem.reason
+    with contextlib.suppress(sqlite3.Error):  # an index that fails costs time, nothing else
+        for number, (size, changed) in stamps.items():
+            row = index.execute(_LOOK_UP, (names[number], algorithm, size, changed)).fetchone()
+            if row:
+                found[number] = row[0]
+    unknown = [number for number in stamps if number not in found]
+    found.update(_read(paths, unknown, algorithm))
+    horizon = time.time_ns() - _FRESH_NS
+    lasting = [n for n in unknown if stamps[n][1] < horizon and not found[n].startswith(UNREADABLE)]
+    with contextlib.suppress(sqlite3.Error), index:
+        index.executemany(_REMEMBER, ((names[n], algorithm, *stamps[n], found[n]) for n in lasting))
+    return [found[number] for number in range(len(paths))]
+
+
 def _stamp(path: Path) -> tuple[int, int]:
-    if path == Path():
+    if not path.name:
         raise Unreadable("no file named")
     with system_reasons():
         facts = path.stat()

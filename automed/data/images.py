@@ -119,7 +119,7 @@ def probe(path: Path) -> ImageFacts:
     Raises:
         Unreadable: with the reason; a file that is cut off after its header is not noticed.
     """
-    if path == Path():
+    if not path.name:
         raise Unreadable("no file named")
     with system_reasons(), path.open("rb") as file:
         head = file.read(132)

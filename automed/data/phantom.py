@@ -212,7 +212,7 @@ def chances(difficulty: float) -> npt.NDArray[np.float64]:
 
 def _blend(table: npt.NDArray[np.float64], difficulty: float) -> npt.NDArray[np.float64]:
     pooled = np.asarray(PREVALENCE) @ table
-    return np.asarray(table + 0.9 * difficulty**2 * (pooled - table))
+    return np.asarray(table + 0.8 * difficulty**4 * (pooled - table))
 
 
 def _lesions(seed: int, kind: Index, tone: Index, knobs: Knobs) -> Lesions:

@@ -18,7 +18,7 @@ import pandas as pd
 from automed.data import SOURCES, cache, splits
 from automed.data.check import Finding, check, raise_on_leak
 from automed.data.dataset import channel_statistics
-from automed.data.duplicates import resolve
+from automed.data.duplicates import find, resolve
 from automed.data.records import SPLITS, Records
 from automed.errors import DataError
 from automed.events import Listen, Note, Progress, StageStarted
@@ -70,12 +70,11 @@ def inspect(recipe: Recipe, listen: Listen) -> Prepared:
     if lost:
         records = records.take(position)
     listen(StageStarted("data", "splitting and checking"))
-    images = {name: _of(entry, position) for name, entry in cached.items()}
-    records, split, kept = resolve(recipe, records, images)
-    if len(kept) < len(position):
-        images = {name: values[kept] for name, values in images.items()}
+    images = {name: entry.values for name, entry in cached.items()}
+    found = find(images, position)
+    records, split, kept = resolve(recipe, records, images, found=found)
     unreadable = {int(rows[place]): lost[place] for place in sorted(lost)}
-    findings = check(recipe, records, images, split, unreadable)
+    findings = check(recipe, records, images, split, unreadable, found=found.take(kept))
     return Prepared(records, cached, position[kept], split, findings, unreadable, len(position) - len(kept))
 
 
@@ -136,10 +135,6 @@ def describe(recipe: Recipe, prepared: Prepared) -> dict[str, Any]:
         "inputs": inputs,
         "sensitive": list(recipe.data.sensitive),
     }
-
-
-def _of(entry: cache.Cached, position: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
-    return entry.values if len(position) == len(entry.values) else entry.values[position]
 
 
 def _urgent(specs: dict[str, Any], key: str) -> bool:

@@ -47,7 +47,7 @@ def read(path: Path) -> bytes:
         Unreadable: missing, a folder, empty, or what the system says.
     """
     # `Path()` is what a table's empty cell becomes.
-    if path == Path():
+    if not path.name:
         raise Unreadable("no file named")
     with system_reasons():
         data = path.read_bytes()

@@ -94,10 +94,9 @@ def assemble(recipe: Recipe, space: Space, inputs: Mapping[str, InputFacts], cla
     # In float32 whatever the policy: half precision would round probabilities to three digits.
     logits = keras.layers.Dense(len(classes), dtype="float32", name="logits")(x)
     probabilities = keras.layers.Activation("softmax", dtype="float32", name="probabilities")(logits)
-    given = raw if len(raw) > 1 else raw[next(iter(raw))]
-    model = keras.Model(given, probabilities, name=recipe.name)
+    model = keras.Model(as_input(raw), probabilities, name=recipe.name)
     core = keras.Model(prepared, logits, name="core")
-    train_model = keras.Model(given, core(augmented), name=f"{recipe.name}_training")
+    train_model = keras.Model(as_input(raw), core(augmented), name=f"{recipe.name}_training")
     return Assembled(model, train_model, recorder.choices, _rates(own, encoders, recorder.choices))
 
 

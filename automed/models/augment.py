@@ -1,8 +1,8 @@
 """Augmentation: one resampling for all that moves pixels, one multiplication for all that changes their values.
 
 Keras' own layers resample once each: flip, rotation, zoom, translation, brightness and contrast of 64 images of 64x64x3
-took 56 ms on 2 cores, a third of a small network's training step; one affine map takes 12. The layer is of our own class
-and is therefore only in the model that is trained, never in the one that is saved.
+took 56 ms on 2 cores, a third of a small network's training step; one affine map takes 12. This layer is of our own
+class and is therefore only in the model that is trained, never in the one that is saved.
 """
 
 from __future__ import annotations

@@ -58,7 +58,7 @@ def build(
 
     Returns:
         Model from float32 (n, height, width, channels), pixels scaled to -1..1, to a feature map float32
-        (n, h, w, features). With weights, batch normalisation keeps its published averages throughout.
+        (n, h, w, features). With weights, batch normalisation stays as published: few images would spoil its averages.
 
     Raises:
         UsageError: a backbone that does not exist, or one file for several.
@@ -88,14 +88,11 @@ def build(
     if shape[2] == 1:
         x = keras.layers.Concatenate(name="grey_to_rgb")([x, x, x])
     x = _preprocess(x, mode(backbone))
-    if source == "none":
-        x = network(x)
-    else:
+    if source != "none":
         _freeze(network, space.choice("unfreeze", ("none", "late", "all")))
         if network.trainable_variables:
             space.float("rate", 0.02, 0.5, log=True)
-        x = network(x, training=False)
-    return keras.Model(inputs, x, name="pretrained")
+    return keras.Model(inputs, network(x), name="pretrained")
 
 
 def rates(encoders: Sequence[keras.Model], choices: Mapping[str, Value]) -> Rates:
@@ -162,8 +159,9 @@ def _preprocess(x: keras.KerasTensor, how: str) -> keras.KerasTensor:
 def _freeze(network: keras.Model, unfreeze: str) -> None:
     layers = [layer for layer in network.layers if layer.weights]
     kept = {"none": len(layers), "late": round(LATE * len(layers)), "all": 0}[unfreeze]
-    for layer in layers[:kept]:
-        layer.trainable = False
+    for position, layer in enumerate(layers):
+        # Keras runs a batch normalisation that is not trainable by its averages, even in training.
+        layer.trainable = position >= kept and not isinstance(layer, keras.layers.BatchNormalization)
 
 
 def _network(backbone: str, shape: Shape, source: str | Path) -> keras.Model:

@@ -1,24 +1,20 @@
 """The recipe: one YAML file that says what is learnt, from what, and how it is judged.
 
-`schema` holds the frozen models, `load` reads, overrides, checks, dumps and hashes.
+`schema` and `sources` hold the frozen models; `load` reads, overrides, checks, dumps and hashes; `complaint` puts errors
+into words.
 """
 
 from automed.recipe.load import dump, find, load, schema, shipped
 from automed.recipe.schema import (
-    ClassSpec,
     ColumnSplit,
-    FolderData,
     ImageInput,
-    MedmnistData,
-    NpzData,
     OfficialSplit,
     PatientSplit,
-    PhantomData,
     Recipe,
     SiteSplit,
-    TableData,
     TimeSplit,
 )
+from automed.recipe.sources import ClassSpec, FolderData, MedmnistData, NpzData, PhantomData, TableData
 
 __all__ = [
     "ClassSpec",

@@ -6,18 +6,17 @@ import hashlib
 import json
 import os.path
 import re
-import types
-import typing
 from collections.abc import Iterable, Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from automed.errors import RecipeError, UsageError
-from automed.recipe.schema import Recipe, locate
+from automed.recipe.complaint import complain
+from automed.recipe.schema import Lines, Recipe
 from automed.registry import nearest
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
@@ -41,13 +40,14 @@ def load(source: str | Path, overrides: Iterable[str] = (), *, environ: Mapping[
     except (OSError, UnicodeDecodeError) as problem:
         raise RecipeError(f"cannot be read: {problem.__class__.__name__}", where=shown) from problem
     tree, lines = _parse(text, shown)
-    where = {}
-    for override in overrides:
-        where.update(_override(tree, override))
-    recipe = _validate(tree, shown, lines, where)
+    typed = [_override(tree, override) for override in overrides]
+    for key in typed:
+        lines = {name: line for name, line in lines.items() if not name.startswith(f"{key}.")}
+        lines[key] = f"--set {key}"
+    recipe = _validate(tree, shown, lines)
     recipe._file, recipe._base, recipe._lines = shown, path.resolve().parent, lines
     # What was typed in a shell starts where the shell stands; what was written in the file starts at the file.
-    base = Path.cwd() if "data.root" in where else path.resolve().parent
+    base = Path.cwd() if "data.root" in typed else path.resolve().parent
     recipe._root = _resolve_root(recipe.data.root, base, environ or {})
     return recipe
 
@@ -115,7 +115,7 @@ def _mapping(loader: _Loader, node: yaml.MappingNode, deep: bool = False) -> dic
 _Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
 
 
-def _parse(text: str, shown: str) -> tuple[dict[str, Any], dict[str, int]]:
+def _parse(text: str, shown: str) -> tuple[dict[str, Any], Lines]:
     loader = _Loader(text)
     try:
         node = loader.get_single_node()
@@ -143,7 +143,8 @@ def _lines(node: yaml.Node | None, prefix: str = "") -> Iterable[tuple[str, int]
             yield from _lines(value, f"{prefix}{position}.")
 
 
-def _override(tree: dict[str, Any], text: str) -> dict[str, str]:
+def _override(tree: dict[str, Any], text: str) -> str:
+    """Put "key.path=value" into the tree; returns the key."""
     key, equals, value = text.partition("=")
     key = key.strip()
     if not equals or not key:
@@ -161,104 +162,14 @@ def _override(tree: dict[str, Any], text: str) -> dict[str, str]:
         if not isinstance(place, dict):
             raise UsageError(f"--set {key}: {parent!r} is not a mapping")
     place[last] = parsed
-    return {key: f"--set {key}"}
+    return key
 
 
-def _validate(tree: dict[str, Any], shown: str, lines: dict[str, int], overridden: Mapping[str, str]) -> Recipe:
+def _validate(tree: dict[str, Any], shown: str, lines: Lines) -> Recipe:
     try:
         return Recipe.model_validate(tree)
     except ValidationError as problem:
-        messages: list[tuple[str, str, str | None]] = []
-        for error in problem.errors(include_url=False):
-            key, known = _key(error["loc"], tree)
-            source = next(
-                (label for name, label in overridden.items() if key == name or key.startswith(name + ".")), None
-            )
-            where = source or locate(shown, lines, key)
-            messages.append((where, *_explain(error, key, known)))
-        where, what, hint = messages[0]
-        more = [f"{w}: {t}" for w, t, _ in messages[1:6]]
-        hints = [line for line in (hint, *more) if line]
-        raise RecipeError(what, where=where, hint="\n  ".join(hints) or None) from None
-
-
-def _key(location: tuple[str | int, ...], tree: Any) -> tuple[str, list[str]]:
-    """The dotted key of an error without pydantic's union tags, and the keys known at its parent."""
-    parts: list[str] = []
-    model: Any = Recipe
-    place = tree
-    for part in location:
-        options = _models(model)
-        tagged = next((m for m in options if part in _tags(m)), None)
-        if tagged is not None and not (isinstance(place, dict) and part in place):
-            model = tagged
-            continue
-        parts.append(str(part))
-        place = place.get(part) if isinstance(place, dict) else None
-        parents = [m for m in options if part in _fields(m)]
-        known = [name for m in options for name in _fields(m)]
-        model = _fields(parents[0])[str(part)].annotation if parents else _inner(model)
-        last = known
-    return ".".join(parts), last if parts else []
-
-
-def _fields(model: Any) -> dict[str, Any]:
-    return {field.alias or name: field for name, field in model.model_fields.items()}
-
-
-def _models(annotation: Any) -> list[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return [annotation]
-    if typing.get_origin(annotation) in (typing.Union, types.UnionType, typing.Annotated):
-        return [model for inner in typing.get_args(annotation) for model in _models(inner)]
-    return []
-
-
-def _inner(annotation: Any) -> Any:
-    arguments = typing.get_args(annotation)
-    return arguments[-1] if arguments else None
-
-
-def _tags(model: type[BaseModel]) -> tuple[Any, ...]:
-    for name in ("source", "by"):
-        if name in model.model_fields:
-            return typing.get_args(model.model_fields[name].annotation)
-    return ()
-
-
-def _explain(error: Any, key: str, known: list[str]) -> tuple[str, str | None]:
-    """What is wrong and what to do, in words."""
-    kind, value, context = error["type"], error.get("input"), error.get("ctx", {})
-    if kind == "extra_forbidden":
-        name = key.rpartition(".")[2]
-        guess = nearest(name, known)
-        hint = f"Did you mean {guess!r}?" if guess else f"Known here: {', '.join(dict.fromkeys(known))}."
-        return f"{key} is not a known key", hint
-    if kind == "missing":
-        return f"{key} is missing", None
-    shown = repr(value) if isinstance(value, str | int | float | bool | type(None)) else type(value).__name__
-    if kind in ("literal_error", "union_tag_invalid"):
-        options = [
-            t.strip(" '") for t in re.split(r",| or ", context.get("expected", context.get("expected_tags", "")))
-        ]
-        guess = nearest(str(value if kind == "literal_error" else context.get("tag")), options)
-        shown = shown if kind == "literal_error" else repr(context.get("tag"))
-        key = key if kind == "literal_error" else f"{key}.{str(context.get('discriminator', '')).strip(chr(39))}"
-        hint = f"Did you mean {guess!r}?" if guess else None
-        return f"{key} must be one of {', '.join(options)}, got {shown}", hint
-    if kind == "union_tag_not_found":
-        return f"{key}.{str(context.get('discriminator', '')).strip(chr(39))} is missing", None
-    if kind == "greater_than_equal":
-        return f"{key} must be at least {context['ge']}, got {shown}", None
-    if kind == "greater_than":
-        return f"{key} must be more than {context['gt']}, got {shown}", None
-    if kind == "less_than_equal":
-        return f"{key} must be at most {context['le']}, got {shown}", None
-    if kind == "less_than":
-        return f"{key} must be less than {context['lt']}, got {shown}", None
-    if kind == "value_error":
-        return f"{key}: {context.get('error', error['msg'])}", None
-    return f"{key}: {error['msg'][0].lower()}{error['msg'][1:]}, got {shown}", None
+        raise complain(problem, shown, lines) from None
 
 
 def _resolve_root(text: str, base: Path, environ: Mapping[str, str]) -> Path | str:

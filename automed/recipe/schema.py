@@ -5,124 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, model_validator
+from pydantic import Field, PrivateAttr, model_validator
 
 from automed.errors import RecipeError
+from automed.recipe.part import Name, Part, Share, UnitInterval
+from automed.recipe.sources import Data
 
-Share = Annotated[float, Field(gt=0.0, lt=1.0)]
-UnitInterval = Annotated[float, Field(ge=0.0, le=1.0)]
-Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,63}$")]
-
-
-class Part(BaseModel):
-    """What all parts of a recipe share: frozen, strict about keys."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
-
-
-class ClassSpec(Part):
-    """How one class is shown: its display name, and whether missing it is urgent."""
-
-    name: str = ""
-    urgent: bool = False
-
-
-class Band(Part):
-    """A sensitive attribute cut from a number: `edges` [0, 40, 60] of age give 0-39, 40-59, 60+."""
-
-    column: str
-    edges: Annotated[tuple[float, ...], Field(min_length=2)]
-
-    @model_validator(mode="after")
-    def _rising(self) -> Self:
-        if any(low >= high for low, high in zip(self.edges, self.edges[1:], strict=False)):
-            raise ValueError("edges must rise")
-        return self
-
-
-class AnyData(Part):
-    """What every source of records understands."""
-
-    root: str = "."
-    classes: dict[str, ClassSpec] | None = None
-    sensitive: tuple[str, ...] = ()
-    bands: dict[str, Band] = Field(default_factory=dict)
-    duplicates: Literal["refuse", "drop", "group"] = "refuse"
-
-    @model_validator(mode="before")
-    @classmethod
-    def _short_classes(cls, value: object) -> object:
-        """`classes: {mel: Melanoma}` is short for `{mel: {name: Melanoma}}`; a list gives the order alone."""
-        if not isinstance(value, dict) or not value.get("classes"):
-            return value
-        classes = value["classes"]
-        if isinstance(classes, list):
-            classes = {str(key): {} for key in classes}
-        if isinstance(classes, dict):
-            classes = {str(k): {"name": v} if isinstance(v, str) else (v or {}) for k, v in classes.items()}
-        return {**value, "classes": classes}
-
-    @model_validator(mode="after")
-    def _two_classes(self) -> Self:
-        if self.classes is not None and len(self.classes) < 2:
-            raise ValueError("a classifier needs at least two classes")
-        return self
-
-
-class TableData(AnyData):
-    """One row a record in a csv, tsv or parquet file; image files lie below `root`."""
-
-    source: Literal["table"]
-    table: str
-    target: str
-    patient: str | None = None
-
-
-class FolderData(AnyData):
-    """One folder a class, with or without train, validation and test folders on top.
-
-    `patient` is a regular expression whose first group finds the patient in a file's name.
-    """
-
-    source: Literal["folder"]
-    patient: str | None = None
-
-
-class NpzData(AnyData):
-    """Arrays in the MedMNIST layout (train_images, train_labels, ...) or plain images and labels."""
-
-    source: Literal["npz"]
-    file: str
-
-
-class MedmnistData(AnyData):
-    """A MedMNIST set, fetched once and checked; `root` may name a folder where the file lies already."""
-
-    source: Literal["medmnist"]
-    name: str
-    size: Literal[28, 64, 128, 224] = 28
-
-
-class PhantomData(AnyData):
-    """Synthetic records with a known answer; no patients.
-
-    `shortcut` plants an artefact that goes with one class, `disadvantage` weakens the signal in one group.
-    """
-
-    source: Literal["phantom"]
-    phantom: Literal["dermoscopy"] = "dermoscopy"
-    records: Annotated[int, Field(ge=40, le=1_000_000)] = 2000
-    seed: int = 0
-    difficulty: UnitInterval = 0.5
-    shortcut: UnitInterval = 0.0
-    disadvantage: UnitInterval = 0.0
-    sensitive: tuple[str, ...] = ("sex", "age_band", "skin_tone")
-
-
-Data = Annotated[
-    TableData | FolderData | NpzData | MedmnistData | PhantomData,
-    Field(discriminator="source"),
-]
+Lines = dict[str, int | str]  # of each dotted key: its line in the file, or the option that set it
 
 
 class ImageInput(Part):
@@ -266,7 +155,7 @@ class Recipe(Part):
     # Where the recipe came from; set by `load`, never written to YAML.
     _file: str = PrivateAttr(default="recipe")
     _base: Path = PrivateAttr(default=Path())
-    _lines: dict[str, int] = PrivateAttr(default_factory=dict)
+    _lines: Lines = PrivateAttr(default_factory=dict)
     _root: Path | str = PrivateAttr(default="")
 
     @property
@@ -289,11 +178,16 @@ class Recipe(Part):
         return RecipeError(f"{key} {what}", where=locate(self._file, self._lines, key), hint=hint)
 
 
-def locate(file: str, lines: dict[str, int], key: str) -> str:
-    """`file:line` of the key, or of its nearest parent that is written down."""
+def locate(file: str, lines: Lines, key: str) -> str:
+    """`file:line` of the key, or of its nearest parent that is written down; the option where one set it."""
+    if key not in lines:
+        for name, place in lines.items():
+            if isinstance(place, str) and name.startswith(f"{key}."):
+                return place
     parts = key.split(".")
     while parts:
-        if (line := lines.get(".".join(parts))) is not None:
-            return f"{file}:{line}"
+        line = lines.get(".".join(parts))
+        if line is not None:
+            return line if isinstance(line, str) else f"{file}:{line}"
         parts.pop()
     return file

@@ -29,9 +29,7 @@ class Part:
         value = self.value.get(key)
         if value is None:
             return None
-        if isinstance(value, str | int | float):
-            return str(value)
-        self._wrong(key, "a text")
+        return str(value) if isinstance(value, str | int | float) else self._wrong(key, "a text")
 
     def need_text(self, key: str) -> str:
         """A text that must be there."""
@@ -155,7 +153,9 @@ def read_lines(file: Path) -> list[Part]:
     except UnicodeDecodeError as problem:
         raise damaged(file, "it is not text") from problem
     lines = [
-        Part(file, _cleaned(value), f"line {number}") for number, value in enumerate(found, 1) if isinstance(value, dict)
+        Part(file, _cleaned(value), f"line {number}")
+        for number, value in enumerate(found, 1)
+        if isinstance(value, dict)
     ]
     if not lines and file.is_file() and file.stat().st_size:
         raise damaged(file, "no line of it can be read")

@@ -114,24 +114,27 @@ class Board:
             if other.score is not None and (row.score is None or other.score >= row.score)
         )
 
-    @property
-    def warning(self) -> str | None:
-        """In plain words, where a baseline stands before candidates; None where none does."""
-        trials = [row for row in self.trials if row.score is not None]
-        if not trials:
-            return None
-        if first := self.ahead_of(trials[0]):
-            names = words.listing([row.label for row in first])
+    def warning(self, row: Row | None = None) -> str | None:
+        """In plain words where a baseline is ahead of `row`, or of some finalist; None where none is."""
+        trials = [trial for trial in self.trials if trial.score is not None]
+        if trials and (first := self.ahead_of(trials[0])):
+            names = words.listing([other.label for other in first])
             return (
                 f"No candidate of the search beat {names} on the tuning set: the simpler model did at least as well, "
                 "and should be preferred unless something else speaks for a network."
             )
-        behind = [row for row in trials if row.finalist and self.ahead_of(row)]
-        if behind:
-            names = words.listing(sorted({other.label for row in behind for other in self.ahead_of(row)}))
-            count = "One finalist stands" if len(behind) == 1 else f"{len(behind)} finalists stand"
-            return f"{count} behind {names} on the tuning set."
-        return None
+        behind = [trial for trial in trials if trial.finalist and self.ahead_of(trial) and row in (None, trial)]
+        if not behind:
+            return None
+        names = words.listing(sorted({other.label for trial in behind for other in self.ahead_of(trial)}))
+        who = (
+            "This model stands"
+            if row
+            else "One finalist stands"
+            if len(behind) == 1
+            else f"{len(behind)} finalists stand"
+        )
+        return f"{who} behind {names} on the tuning set."
 
 
 def read_board(run: Run) -> Board | None:
@@ -148,15 +151,19 @@ def read_board(run: Run) -> Board | None:
 def read_failures(run: Run) -> tuple[Failure, ...]:
     """Candidates that could not be trained: from the leaderboard, or from the trials where it is not written."""
     found = read(run.leaderboard)
-    names = {line.count("number"): line.text("architecture") for line in read_lines(run.trials) if "architecture" in line}
+    names = {
+        line.count("number"): line.text("architecture") for line in read_lines(run.trials) if "architecture" in line
+    }
     if found is not None:
         failed = found.rows("failed")
     else:
-        failed = [line for line in read_lines(run.trials) if line.text("event") == "end" and line.text("state") == "failed"]
+        failed = [
+            line for line in read_lines(run.trials) if line.text("event") == "end" and line.text("state") == "failed"
+        ]
     return tuple(
         Failure(
             number := part.need_count("number"),
-            part.text("architecture") or names.get(number) or "unknown architecture",
+            words.architecture(part.text("architecture") or names.get(number) or "unknown"),
             words.sentence(part.text("reason") or "") or "No reason was recorded.",
         )
         for part in failed
@@ -184,7 +191,7 @@ def read_curves(run: Run, board: Board | None) -> tuple[Curve, ...]:
     return tuple(
         Curve(
             number,
-            names.get(number, ""),
+            words.architecture(names.get(number, "")),
             states.get(number, "interrupted"),
             tuple(sorted(points[number])),
             tuple(points[number][epoch] for epoch in sorted(points[number])),
@@ -206,7 +213,8 @@ def _row(part: Part, objective: str) -> Row:
     if baseline:
         label = words.baseline(part.text("name") or architecture)
     else:
-        label = f"#{number} {architecture}" if number is not None else architecture
+        label = words.architecture(architecture)
+        label = f"#{number} {label}" if number is not None else label
     return Row(
         part.need_count("rank"),
         baseline,

@@ -9,11 +9,11 @@ from automed.report.artefact import Part, read
 from automed.run import Run
 
 SOURCES = {
-    "table": "a table of records with one file each",
+    "table": "a table that names the files",
     "folder": "folders of image files, one a class",
     "npz": "arrays in one npz file",
     "medmnist": "a MedMNIST set",
-    "phantom": "a phantom: drawn by a program, no patients",
+    "phantom": "a phantom (drawn by a program; no patients)",
 }
 SPLITS = ("train", "validation", "test")
 # What each figure of the disjointness proof counts, in words; any count above zero is a leak.

@@ -11,13 +11,14 @@ from matplotlib.figure import Figure as Drawing
 
 from automed.report import words
 from automed.report.board import Board
-from automed.report.figures import NARROW, Figure, Paint, beside, brief, limits, quiet, render
+from automed.report.figures import NARROW, Figure, Paint, beside, limits, quiet, render, tick
 from automed.report.results import CLASS_METRICS, ClassResult, Comparison, Score
 from automed.report.svg import ACCENT, INK, MUTED, SURFACE, WARM, place
 
 ROW = 30  # CSS pixels
 TOP_ROWS = 20
 MANY_CLASSES = 12
+COLOURS = {"model": ACCENT, "finalist": ACCENT, "baseline": WARM, "other": MUTED}
 LETTER = 6.6  # CSS pixels: a letter of a label, on average
 
 
@@ -67,7 +68,8 @@ def leaderboard(board: Board, *, own: int | None = None) -> Figure | None:
         f"{row.label} has {words.decimal(row.score or 0, 3)}" for row in scored if row.baseline or row is scored[0]
     )
     note = f"{len(shown)} of {words.integer(len(scored))} are drawn." if len(shown) < len(scored) else ""
-    note = "Diamonds are baselines; a filled circle is a finalist. " + note
+    kept = "a filled circle is a finalist" if own is None else "the filled circle is this model"
+    note = f"Diamonds are baselines; {kept}. {note}"
     metric = f"{words.label(board.objective)} on the tuning set"
     return render(
         "leaderboard",
@@ -101,7 +103,7 @@ def models(marks: Sequence[Mark]) -> Figure | None:
 def differences(comparisons: Sequence[Comparison]) -> Figure | None:
     """The paired differences from baselines with intervals; None where none is estimable."""
     marks = tuple(
-        Mark(f"from {brief(words.baseline(one.baseline))}", Score(one.metric, one.difference, one.low, one.high))
+        Mark(f"from {words.brief(words.baseline(one.baseline))}", Score(one.metric, one.difference, one.low, one.high))
         for one in comparisons
         if one.difference is not None
     )
@@ -130,20 +132,20 @@ def per_class(classes: Sequence[ClassResult]) -> Figure | None:
 
 def _draw(plot: Plot, width: float) -> tuple[float, Paint]:
     wide = width > NARROW
-    labels = [mark.label if wide else brief(mark.label) for mark in plot.marks]
-    letters = min(max(map(len, labels)), 32 if wide else 15)
+    labels = [mark.label if wide else words.brief(mark.label) for mark in plot.marks]
+    letters = min(max(map(len, labels)), 32 if wide else 17)
     height = ROW * len(plot.marks) + 50.0
 
     def paint(figure: Drawing) -> None:
-        right = (132 if wide else 116) if plot.intervals else 46
+        right = (132 if wide else 108) if plot.intervals else 46
         axes = place(figure, 16 + letters * LETTER, 4, right, 46)
         low, high = plot.limits
         axes.set_xlim(low, high)
         axes.set_ylim(len(labels) - 0.5, -0.5)
         if plot.zero:
             axes.axvline(0, color=MUTED, linewidth=1.4)
+        _dots(axes, plot.marks)
         for row, (mark, label) in enumerate(zip(plot.marks, labels, strict=True)):
-            _dot(axes, row, mark)
             quieter = MUTED if mark.role == "other" else INK
             colour = WARM if mark.role == "baseline" else ACCENT if mark.role == "finalist" else quieter
             beside(axes, row, words.shorten(label, letters), colour, left=True)
@@ -160,7 +162,7 @@ def _draw_classes(classes: Sequence[ClassResult], width: float) -> tuple[float, 
     wide = width > NARROW
     row = ROW if len(classes) <= MANY_CLASSES else 22
     names = [one.label.name for one in classes]
-    letters = min(max(map(len, names)), 24 if wide else 14)
+    letters = min(max(map(len, names)), 24 if wide else 18)
     margin = 18 + letters * LETTER
     panels = len(CLASS_METRICS)
     panel = row * len(classes) + 28.0
@@ -179,38 +181,41 @@ def _draw_classes(classes: Sequence[ClassResult], width: float) -> tuple[float, 
             axes.set_xlim(0, 1)
             axes.set_ylim(len(classes) - 0.5, -0.5)
             axes.set_xticks([0, 0.5, 1] if wide else [0, 0.25, 0.5, 0.75, 1])
+            _dots(axes, [Mark("", one.scores[index]) for one in classes])
             for line, one in enumerate(classes):
-                if one.scores[index].value is not None:
-                    _dot(axes, line, Mark("", one.scores[index]))
-                else:
+                if one.scores[index].value is None:
                     axes.text(0.02, line, "not estimable", va="center_baseline", color=MUTED, fontsize=11)
                 if index == 0 or not wide:
                     beside(axes, line, words.shorten(one.label.name, letters), INK, left=True)
             _rows(axes)
-            axes.xaxis.set_major_formatter(lambda value, _: words.decimal(value, 2).removesuffix("0").removesuffix(".0"))
 
     return height, paint
 
 
-def _dot(axes: Axes, row: int, mark: Mark) -> None:
-    colour = {"model": ACCENT, "finalist": ACCENT, "baseline": WARM}.get(mark.role, MUTED)
-    score = mark.score
-    if score.low is not None and score.high is not None:
-        ends = [score.low, score.high]
-        axes.plot(ends, [row, row], color=colour, linewidth=2.4, solid_capstyle="round", clip_on=False)
-    axes.plot(
-        [score.value or 0.0],
-        [row],
-        marker="D" if mark.role == "baseline" else "o",
-        markersize=7 if mark.role == "baseline" else 9,
-        markerfacecolor=SURFACE if mark.role == "other" else colour,
-        markeredgecolor=colour,
-        markeredgewidth=1.6,
-        clip_on=False,
-    )
+def _dots(axes: Axes, marks: Sequence[Mark]) -> None:
+    """Row k of `marks` at the height k: few artists, for each costs milliseconds."""
+    known = [(row, mark) for row, mark in enumerate(marks) if mark.score.value is not None]
+    spans = [(row, m.score.low, m.score.high, COLOURS[m.role]) for row, m in known if m.score.low is not None]
+    if spans:
+        rows, lows, highs, colours = zip(*spans, strict=True)
+        axes.hlines(rows, lows, highs, colors=colours, linewidth=2.4, capstyle="round", clip_on=False)
+    for shape, size, baseline in (("o", 81, False), ("D", 49, True)):
+        of_shape = [(row, mark) for row, mark in known if (mark.role == "baseline") == baseline]
+        if of_shape:
+            axes.scatter(
+                [mark.score.value or 0.0 for _, mark in of_shape],
+                [row for row, _ in of_shape],
+                s=size,
+                marker=shape,
+                c=[SURFACE if mark.role == "other" else COLOURS[mark.role] for _, mark in of_shape],
+                edgecolors=[COLOURS[mark.role] for _, mark in of_shape],
+                linewidths=1.6,
+                zorder=3,
+                clip_on=False,
+            )
 
 
 def _rows(axes: Axes) -> None:
     quiet(axes)
-    axes.xaxis.set_major_formatter(lambda value, _: words.decimal(value, 1))
+    axes.xaxis.set_major_formatter(lambda value, _: tick(value))
     axes.set_yticks([])

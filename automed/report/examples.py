@@ -25,6 +25,7 @@ REASONS = {
     "right": "Right",
 }
 SHOWN = 48
+SMALL = 96  # pixels: enlarging such a picture shows nothing more
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,11 @@ class Group:
 
     title: str
     cases: tuple[Example, ...]
+
+    @property
+    def small(self) -> bool:
+        """Whether the pictures have so few pixels that many fit side by side."""
+        return all(max(p.width, p.height) <= SMALL for case in self.cases for p in case.pictures)
 
 
 def read_examples(file: Path, labels: tuple[Label, ...]) -> tuple[Group, ...]:

@@ -149,7 +149,7 @@ def _candidate(rank: int, finalist: Finalist, board: Board | None, cohort: Cohor
     return Candidate(
         rank,
         finalist.name,
-        words.label(architecture),
+        words.architecture(architecture),
         f"{folder}/{finalist.report.name}",
         row,
         read_results(finalist.scores, labels) if cohort else None,
@@ -185,7 +185,7 @@ def _status(run: Run) -> Status:
     word = manifest.text("status") or "unknown"
     sentence = STATUSES.get(word, f"How this run ended is not recorded (status: {word}).")
     if word == "failed" and (reason := manifest.text("reason")):
-        sentence = f"This run failed: {words.sentence(reason)} What follows is what was finished before."
+        sentence = f"This run failed: {reason.rstrip('.')}. What follows is what was finished before."
     return Status(word, sentence)
 
 
@@ -221,7 +221,11 @@ def _ledger(run: Run) -> tuple[int, str, bool]:
         return looks, f"The ledger has been altered: {words.sentence(problem.what)}", False
     except (UnicodeDecodeError, AttributeError, KeyError, TypeError) as problem:
         raise damaged(run.ledger, "it is no ledger") from problem
-    return looks, f"The ledger's {words.plural(lines, 'line')} follow from one another: none was changed or removed.", True
+    return (
+        looks,
+        f"The ledger's {words.plural(lines, 'line')} follow from one another: none was changed or removed.",
+        True,
+    )
 
 
 def _manifest(run: Run) -> Part:

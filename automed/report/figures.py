@@ -11,13 +11,14 @@ from functools import partial
 
 from markupsafe import Markup
 from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure as Drawing
 
 from automed.report import words
 from automed.report.board import Board, Curve
 from automed.report.svg import ACCENT, INK, MUTED, PALE, THIRD, WARM, canvas, inline, place
 
-WIDE, NARROW = 704, 342  # CSS pixels: the measure of the text, and a phone of 390 less its margins
+WIDE, NARROW = 650, 342  # CSS pixels: the column of text less a tenth, for there it is shown enlarged; and a phone
 BACKGROUND_CURVES = 150
 NAMED_CURVES = 6
 RANK_COLOURS = (ACCENT, THIRD, INK)
@@ -39,9 +40,15 @@ class Figure:
 
 
 def render(
-    name: str, title: str, alt: str, draw: Callable[[float], tuple[float, Paint]], *, note: str = "", narrow: bool = True
+    name: str,
+    title: str,
+    alt: str,
+    draw: Callable[[float], tuple[float, Paint]],
+    *,
+    note: str = "",
+    narrow: bool = True,
 ) -> Figure:
-    """Draw for both widths.
+    """Draw for both widths, within `svg.drawing`.
 
     Args:
         name: unique on a page.
@@ -54,9 +61,9 @@ def render(
 
     def at(width: float, kind: str) -> Markup:
         height, paint = draw(width)
-        with canvas(width, height) as figure:
-            paint(figure)
-            return inline(figure, f"{name}-{kind}", alt)
+        figure = canvas(width, height)
+        paint(figure)
+        return inline(figure, f"{name}-{kind}", alt)
 
     return Figure(name, title, alt, at(WIDE, "wide"), at(NARROW, "narrow") if narrow else None, note)
 
@@ -74,7 +81,8 @@ def learning_curves(curves: Sequence[Curve], board: Board | None, *, own: int | 
         + "."
     )
     others = [curve for curve in curves if curve.rank is None]
-    note = "Bold: candidates that were kept as finalists. Thin: the others, many of them pruned early. "
+    bold = "Bold: the finalists" if own is None else "Blue: this model. Dark: the other finalists"
+    note = f"{bold}. Thin: candidates that were not kept, many of them pruned early. "
     note += "Dashed: the baselines, which are not trained in epochs. A dot marks where training ended."
     if len(others) > BACKGROUND_CURVES:
         note += f" The {BACKGROUND_CURVES} best of {words.integer(len(others))} others are drawn."
@@ -92,8 +100,11 @@ def _draw_curves(
 
     def paint(figure: Drawing) -> None:
         axes = place(figure, 34, top, 150 if wide else 92, bottom)
-        for curve in others[:BACKGROUND_CURVES]:
-            _curve(axes, curve, PALE, 1.1)
+        thin = [list(zip(curve.epochs, curve.scores, strict=True)) for curve in others[:BACKGROUND_CURVES]]
+        if thin:
+            axes.add_collection(LineCollection(thin, colors=PALE, linewidths=1.1, capstyle="round"))
+            ends, last_scores = zip(*(line[-1] for line in thin), strict=True)
+            axes.scatter(ends, last_scores, s=14, color=PALE, clip_on=False)
         for _, value in lines:
             axes.axhline(value, color=WARM, linewidth=1.4, linestyle=(0, (5, 4)))
         for curve in reversed(finalists):
@@ -105,7 +116,7 @@ def _draw_curves(
         axes.set_xlabel("Epoch", labelpad=6)
         axes.locator_params(axis="x", nbins=8 if wide else 5, integer=True)
         quiet(axes)
-        labels = [(label if wide else brief(label), value, WARM) for label, value in lines]
+        labels = [(label if wide else words.brief(label), value, WARM) for label, value in lines]
         labels += [
             (f"#{c.number} {words.shorten(c.architecture, 14 if wide else 8)}", c.scores[-1], _colour(c, own))
             for c in finalists[:NAMED_CURVES]
@@ -144,11 +155,6 @@ def _name_lines(axes: Axes, labels: Sequence[tuple[str, float, str]], gap: float
 # --- what all figures share --------------------------------------------------------------------------------------
 
 
-def brief(label: str) -> str:
-    """A baseline's label for a narrow place: "boosting" for "gradient boosting"."""
-    return label.removeprefix("the ").removeprefix("gradient ").removesuffix(" class")
-
-
 def beside(axes: Axes, y: float, text: str, colour: str, *, left: bool) -> None:
     """Text at the height `y`, outside the axes."""
     axes.annotate(
@@ -184,4 +190,9 @@ def quiet(axes: Axes) -> None:
     """A light grid, no frame, numbers as in the text."""
     axes.spines["left"].set_visible(False)
     axes.grid(visible=True)
-    axes.yaxis.set_major_formatter(lambda value, _: words.decimal(value, 1))
+    axes.yaxis.set_major_formatter(lambda value, _: tick(value))
+
+
+def tick(value: float) -> str:
+    """A number on an axis as short as it can be: "0", ".5", ".25"."""
+    return words.decimal(value, 2).removesuffix("0").removesuffix(".0").removesuffix(".") or "0"

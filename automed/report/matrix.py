@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from functools import partial
 
 from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection, PatchCollection
+from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure as Drawing
 from matplotlib.patches import Rectangle
 
 from automed.report import words
 from automed.report.dots import LETTER
-from automed.report.figures import NARROW, Figure, Paint, render
+from automed.report.figures import LINE, NARROW, Figure, Paint, render
 from automed.report.svg import CELL, INK, MUTED, RULE, place
 
 NARROW_CLASSES = 5  # more do not fit the width of a phone: the figure scrolls there
 SHARE_CLASSES = 8  # up to here a cell has room for count and share
 COUNT_CLASSES = 16  # beyond, shades only: the counts are in the table below the figure
+NAME_LINES = 3
 
 Counts = Sequence[Sequence[int]]
 
@@ -42,83 +46,118 @@ def finding(counts: Counts, names: Sequence[str]) -> str:
     """What the matrix says, in words: how many are right, and the most frequent confusion."""
     total = sum(map(sum, counts))
     right = sum(row[k] for k, row in enumerate(counts))
-    text = f"{words.integer(right)} of {words.plural(total, 'test record')} are on the diagonal."
+    share = f" ({words.percent(right / total)})" if total else ""
+    text = f"{words.integer(right)} of {words.plural(total, 'test record')}{share} agree with the reference standard."
     wrong = [(row[k], j, k) for j, row in enumerate(counts) for k in range(len(row)) if j != k]
     worst, j, k = max(wrong, default=(0, 0, 0), key=lambda cell: (cell[0], -cell[1], -cell[2]))
     if worst:
-        of = words.integer(sum(counts[j]))
-        text += f" The most frequent confusion: {words.integer(worst)} of {of} {names[j]} predicted as {names[k]}."
+        of = words.plural(sum(counts[j]), "record")
+        text += f" The most frequent confusion: {words.integer(worst)} of {of} of {names[j]} were taken for {names[k]}."
     return text
 
 
 def _draw(counts: Counts, names: Sequence[str], width: float) -> tuple[float, Paint]:
     size = len(names)
     wide = width > NARROW
-    letters = min(max(map(len, names)), 22 if wide else 11)
+    letters = min(max(map(len, names)), 22 if wide else 12)
     left = 36 + letters * LETTER
-    side = min(width - left - 12, 108.0 * size if wide else 90.0 * size)
+    side = min(width - left - 12, 116.0 * size if wide else 90.0 * size)
     cell = side / size
-    upright = max(map(len, names)) * LETTER > cell - 6
-    top = 34 + (letters * LETTER if upright else LETTER * 3)
+    heads = [_wrapped(name, int((cell - 8) / LETTER), NAME_LINES) for name in names]
+    upright = any(head is None for head in heads)
+    lines = max(len(head or ()) for head in heads)
+    top = 32 + (letters * LETTER if upright else lines * LINE) + 6
     row = min(cell, 64.0) if size <= SHARE_CLASSES else cell
-    height = top + row * size + 10
 
     def paint(figure: Drawing) -> None:
         axes = place(figure, left, top, width - left - side, 10)
+        axes.set_axis_off()
         axes.set_xlim(0, size)
         axes.set_ylim(size, 0)
-        for spine in axes.spines.values():
-            spine.set_visible(False)
-        axes.set_xticks([])
-        axes.set_yticks([])
-        for j, line in enumerate(counts):
-            for k, count in enumerate(line):
-                _cell(axes, j, k, count, sum(line), size)
-        _frame(axes, size)
-        for index, name in enumerate(names):
-            _names(axes, index, words.shorten(name, letters), upright=upright, size=size)
-        axes.annotate(
-            "Prediction", (0, 1), xycoords="axes fraction", xytext=(0, top - 12), textcoords="offset points",
-            va="center", color=MUTED,
-        )  # fmt: skip
-        axes.annotate(
-            "Reference standard", (0, 0.5), xycoords="axes fraction", xytext=(14 - left, 0),
-            textcoords="offset points", va="center", ha="center", rotation=90, color=MUTED,
-        )  # fmt: skip
+        _cells(axes, counts)
+        _texts(axes, counts)
+        small = 12 if size <= 28 else 10
+        for index, (name, head) in enumerate(zip(names, heads, strict=True)):
+            short = words.shorten(name, letters)
+            beside = _wrapped(name, letters, round(row // LINE)) or [short]
+            for line, part in enumerate(beside):
+                drop = ((len(beside) - 1) / 2 - line) * LINE
+                _outside(axes, part, (0, index + 0.5), (-8, drop), ha="right", va="center_baseline", size=small)
+            above = (_wrapped(name, letters, round(cell // LINE)) or [short]) if upright else head or []
+            for line, part in enumerate(above):
+                if upright:
+                    shift = (line - (len(above) - 1) / 2) * LINE
+                    _outside(axes, part, (index + 0.5, 0), (shift, 8), ha="center", va="bottom", size=small, turn=90)
+                else:
+                    rise = 10 + (len(above) - 1 - line) * LINE
+                    _outside(axes, part, (index + 0.5, 0), (0, rise), ha="center", va="baseline", size=small)
+        _outside(axes, "Prediction", (0, 0), (0, top - 14), ha="left", va="center", colour=MUTED)
+        _outside(
+            axes, "Reference standard", (0, size / 2), (14 - left, 0), ha="center", va="center", turn=90, colour=MUTED
+        )
 
-    return height, paint
+    return top + row * size + 10, paint
 
 
-def _cell(axes: Axes, j: int, k: int, count: int, total: int, size: int) -> None:
-    share = count / total if total else 0.0
-    if count:
-        axes.add_patch(Rectangle((k, j), 1, 1, facecolor=CELL, alpha=0.08 + 0.92 * share, edgecolor="none"))
-    if size > COUNT_CLASSES or (not count and size > SHARE_CLASSES):
+def _wrapped(name: str, letters: int, most: int) -> list[str] | None:
+    """The name in at most `most` lines of whole words; None where it does not fit."""
+    if letters < 3:
+        return None
+    lines = textwrap.wrap(name, letters, break_long_words=False, break_on_hyphens=False)
+    return lines if 0 < len(lines) <= most and all(len(line) <= letters for line in lines) else None
+
+
+def _cells(axes: Axes, counts: Counts) -> None:
+    shares = [(j, k, count / sum(line)) for j, line in enumerate(counts) for k, count in enumerate(line) if count]
+    patches = [Rectangle((k, j), 1, 1) for j, k, _ in shares]
+    colours = [to_rgba(CELL, 0.08 + 0.92 * share) for _, _, share in shares]
+    axes.add_collection(PatchCollection(patches, facecolors=colours, edgecolors="none"))
+    size = len(counts)
+    grid = [[(0, at), (size, at)] for at in range(size + 1)] + [[(at, 0), (at, size)] for at in range(size + 1)]
+    axes.add_collection(LineCollection(grid, colors=RULE, linewidths=1.0, clip_on=False))
+
+
+def _texts(axes: Axes, counts: Counts) -> None:
+    size = len(counts)
+    if size > COUNT_CLASSES:
         return
-    colour = INK if count else MUTED
-    shares = size <= SHARE_CLASSES and total > 0
-    font = 15 if size <= 3 else 13 if size <= SHARE_CLASSES else 11
-    axes.text(
-        k + 0.5, j + (0.4 if shares else 0.5), words.integer(count), ha="center", va="center", color=colour,
-        fontsize=font, fontweight="bold" if j == k else "normal",
-    )  # fmt: skip
-    if shares:
-        axes.text(k + 0.5, j + 0.72, words.percent(share), ha="center", va="center", color=colour, fontsize=11)
+    shares = size <= SHARE_CLASSES
+    font = 15 if size <= 3 else 13 if shares else 11
+    for j, line in enumerate(counts):
+        total = sum(line)
+        for k, count in enumerate(line):
+            if not count and not shares:
+                continue
+            colour, weight = INK if count else MUTED, "bold" if j == k else "normal"
+            y = j + (0.4 if shares else 0.5)
+            number = words.integer(count)
+            axes.text(k + 0.5, y, number, ha="center", va="center", color=colour, fontsize=font, fontweight=weight)
+            if shares and total:
+                share = words.percent(count / total)
+                axes.text(k + 0.5, j + 0.72, share, ha="center", va="center", color=colour, fontsize=11)
 
 
-def _frame(axes: Axes, size: int) -> None:
-    for line in range(size + 1):
-        axes.plot([0, size], [line, line], color=RULE, linewidth=1, clip_on=False)
-        axes.plot([line, line], [0, size], color=RULE, linewidth=1, clip_on=False)
-
-
-def _names(axes: Axes, index: int, name: str, *, upright: bool, size: int) -> None:
-    font = 12 if size <= 28 else 10
+def _outside(
+    axes: Axes,
+    text: str,
+    at: tuple[float, float],
+    offset: tuple[float, float],
+    *,
+    ha: str,
+    va: str,
+    size: float = 12,
+    turn: float = 0,
+    colour: str = INK,
+) -> None:
     axes.annotate(
-        name, (0, index + 0.5), xytext=(-8, 0), textcoords="offset points", ha="right", va="center_baseline",
-        fontsize=font, annotation_clip=False,
-    )  # fmt: skip
-    axes.annotate(
-        name, (index + 0.5, 0), xytext=(0, 8), textcoords="offset points", ha="center", va="bottom",
-        rotation=90 if upright else 0, fontsize=font, annotation_clip=False,
-    )  # fmt: skip
+        text,
+        at,
+        xytext=offset,
+        textcoords="offset points",
+        ha=ha,
+        va=va,
+        rotation=turn,
+        color=colour,
+        fontsize=size,
+        annotation_clip=False,
+    )

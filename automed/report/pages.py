@@ -15,6 +15,7 @@ from automed.report.dots import Mark
 from automed.report.facts import Candidate, Facts, gather
 from automed.report.figures import Figure, learning_curves
 from automed.report.results import Score
+from automed.report.svg import drawing
 from automed.run import Run, write_text
 
 # Nothing may be fetched or run, whatever a class is called: pictures and style are inside the page.
@@ -44,26 +45,30 @@ def render(run: Run) -> list[Path]:
 
 def report(facts: Facts, candidate: Candidate) -> str:
     """The page of one finalist."""
-    results, cohort = candidate.results, facts.cohort
-    figures: dict[str, Figure | None] = {
-        "curves": learning_curves(facts.curves, facts.board, own=candidate.number),
-        "leaderboard": dots.leaderboard(facts.board, own=candidate.number) if facts.board else None,
-        "forest": dots.forest(results.test.scores) if results else None,
-        "differences": dots.differences(results.versus()) if results else None,
-        "classes": dots.per_class(results.test.classes) if results else None,
-        "confusion": matrix.confusion(results.test.confusion, cohort.names) if results and cohort else None,
-    }
-    finding = matrix.finding(results.test.confusion, cohort.names) if figures["confusion"] and results and cohort else ""
+    results, board = candidate.results, facts.board
+    names = facts.cohort.names if facts.cohort else ()
+    counts = results.test.confusion if results else ()
+    with drawing():
+        figures = {
+            "curves": learning_curves(facts.curves, board, own=candidate.number),
+            "leaderboard": dots.leaderboard(board, own=candidate.number) if board else None,
+            "forest": dots.forest(results.test.scores) if results else None,
+            "differences": dots.differences(results.versus()) if results else None,
+            "classes": dots.per_class(results.test.classes) if results else None,
+            "confusion": matrix.confusion(counts, names),
+        }
+    finding = matrix.finding(counts, names) if figures["confusion"] else ""
     return _fill("report.html", facts, figures, candidate=candidate, finding=finding, root="../../index.html")
 
 
 def index(facts: Facts) -> str:
     """The page of the run."""
-    figures: dict[str, Figure | None] = {
-        "curves": learning_curves(facts.curves, facts.board),
-        "leaderboard": dots.leaderboard(facts.board) if facts.board else None,
-        "models": dots.models(_tested(facts)),
-    }
+    with drawing():
+        figures = {
+            "curves": learning_curves(facts.curves, facts.board),
+            "leaderboard": dots.leaderboard(facts.board) if facts.board else None,
+            "models": dots.models(_tested(facts)),
+        }
     return _fill("index.html", facts, figures, root=None)
 
 
@@ -78,8 +83,10 @@ def _tested(facts: Facts) -> list[Mark]:
 
 
 def _fill(template: str, facts: Facts, figures: dict[str, Figure | None], **more: Any) -> str:
-    return environment().get_template(template).render(
-        facts=facts, figures=figures, policy=POLICY, style=_style(), rows=LEADERBOARD_ROWS, **more
+    return (
+        environment()
+        .get_template(template)
+        .render(facts=facts, figures=figures, policy=POLICY, style=_style(), rows=LEADERBOARD_ROWS, **more)
     )
 
 
@@ -98,6 +105,7 @@ def environment() -> Environment:
         made.filters[function.__name__] = function
     made.filters["listing"] = words.listing
     made.filters["baseline"] = words.baseline
+    made.filters["brief"] = words.brief
     made.globals.update(story=story, ci=words.CI)
     return made
 

@@ -16,7 +16,7 @@ METRICS = {
     "accuracy": ("share of records classified as the reference standard", True),
     "auroc": ("how well probabilities rank records of a class above others; .5 is chance", True),
     "auprc": ("precision averaged over recall; chance is the share of the class", True),
-    "mcc": ("Matthews correlation: 0 is chance, 1 perfect, −1 always wrong", False),
+    "mcc": ("0 is chance, 1 perfect, −1 always wrong", False),
     "brier": ("mean squared error of the probabilities, summed over classes; lower is better, 0 is perfect", False),
     "log_loss": ("how surprised the model is by the reference standard, in nats; lower is better, 0 is perfect", False),
 }
@@ -51,22 +51,24 @@ class Score:
 
     @property
     def interval(self) -> str | None:
-        """".77 to .85"."""
+        """ ".77 to .85"."""
         return None if self.low is None or self.high is None else words.span(self.low, self.high)
 
     @property
     def text(self) -> str:
-        """".81 (95 % interval .77 to .85)", or "not estimable" with the reason."""
+        """ ".81 (95 % interval .77 to .85)", or "not estimable" with the reason."""
         if self.value is None:
             return f"not estimable ({self.why})"
-        return f"{words.decimal(self.value)} ({words.CI} {self.interval})" if self.interval else words.decimal(self.value)
+        return (
+            f"{words.decimal(self.value)} ({words.CI} {self.interval})" if self.interval else words.decimal(self.value)
+        )
 
     @property
     def why(self) -> str:
         return self.reason or "no reason was recorded"
 
     def short(self, digits: int = 2) -> str:
-        """".81 (.77 to .85)"."""
+        """ ".81 (.77 to .85)"."""
         if self.value is None:
             return "not estimable"
         if self.low is None or self.high is None:
@@ -98,7 +100,7 @@ class Comparison:
 
     @property
     def verdict(self) -> str:
-        """"ahead", "behind" or "open" by whether the interval holds 0; "none" where there is no interval."""
+        """ "ahead", "behind" or "open" by whether the interval holds 0; "none" where there is no interval."""
         if self.low is None or self.high is None:
             return "none"
         return "ahead" if self.low > 0 else "behind" if self.high < 0 else "open"
@@ -106,10 +108,10 @@ class Comparison:
     @property
     def sentence(self) -> str:
         """One sentence a clinician can quote."""
-        name, metric = words.baseline(self.baseline), words.label(self.metric)
+        name, metric = words.baseline(self.baseline), words.inline(self.metric)
         if self.difference is None or self.low is None or self.high is None:
             why = self.reason or "no interval was recorded"
-            return f"{metric} could not be compared with {name}: not estimable ({why})."
+            return f"{words.label(self.metric)} could not be compared with {name}: not estimable ({why})."
         digits = words.digits_for(self.difference, self.low, self.high)
         span = f"{words.CI} {words.span(self.low, self.high, digits)}"
         by = words.decimal(abs(self.difference), digits)

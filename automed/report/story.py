@@ -20,22 +20,24 @@ PRUNERS = {
     "median": "the median rule",
     "none": None,
 }
-OPEN = "What a test on other hospitals' data would show is not known: this is internal testing."
 
 
-def headline(candidate: Candidate) -> str | None:
+def headline(facts: Facts, candidate: Candidate) -> str | None:
     """The result in one sentence; None where the finalist was not tested."""
     if candidate.results is None:
         return None
     test = candidate.results.test
     score = test.score("macro_f1")
-    tested = f"On {_sample(test)}, none of them used for training or selection, macro-F1"
+    records = words.plural(test.n, "test record")
+    if test.patients is not None:
+        records += f" of {patients(facts, test.patients)}"
+    tested = f"On {records}, none of them used for training or selection, macro-F1"
     return f"{tested} was {score.text}." if score.value is not None else f"{tested} is {score.text}."
 
 
-def _sample(test: Tested) -> str:
-    records = words.plural(test.n, "test record")
-    return records if test.patients is None else f"{records} of {words.plural(test.patients, 'patient')}"
+def patients(facts: Facts, count: int) -> str:
+    """ "210 patients"; a phantom has none, and its stand-ins are called so."""
+    return words.plural(count, "simulated patient" if facts.phantom else "patient")
 
 
 def method(tested: Tested) -> str:
@@ -47,7 +49,7 @@ def method(tested: Tested) -> str:
 
 def planned(plan: Plan) -> str:
     """What was searched and how, in two sentences."""
-    architectures = words.listing([words.label(name) for name in plan.architectures])
+    architectures = words.listing([words.architecture(name) for name in plan.architectures])
     several = "s" if len(plan.architectures) > 1 else ""
     sampler = SAMPLERS.get(plan.sampler, plan.sampler)
     text = f"The search ranged over the architecture{several} {architectures}, with their widths, depths and training. "
@@ -76,7 +78,9 @@ def spent(budget: Budget) -> tuple[str, ...]:
         sentences.append(f"Training: {words.plural(budget.epochs, 'epoch')}.")
     if (share := budget.saved_share) is not None:
         saved = words.plural(budget.epochs_saved or 0, "epoch")
-        sentences.append(f"Pruning saved about {saved}, {words.percent(share)} of what would have been trained without it.")
+        sentences.append(
+            f"Pruning saved about {saved}, {words.percent(share)} of what would have been trained without it."
+        )
     elif budget.pruned == 0:
         sentences.append("Nothing was pruned, so pruning saved nothing.")
     return tuple(sentences)

@@ -1,4 +1,4 @@
-"""From a matplotlib figure to an inline SVG that follows the page: its font, its colours in light and dark, its width."""
+"""From a matplotlib figure to an inline SVG that follows its page: font, width, colours in light and dark."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 from xml.etree import ElementTree
 
 import matplotlib
 from markupsafe import Markup
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
 # Colours a figure may use; each stands for a variable of style.css, so that one drawing serves light and dark pages.
@@ -30,7 +30,7 @@ VARIABLES = {
     PALE: "--pale",
     CELL: "--cell",
 }
-STYLE = {
+STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "automed",
     "text.parse_math": False,  # a class may be called "$x$"
@@ -62,18 +62,25 @@ STYLE = {
 }
 _POINTS = 72  # units of an SVG by matplotlib are points: at 72 dots an inch, one is one CSS pixel
 _NUMBER = re.compile(r"-?\d+\.\d{2,}")
-_FONT = re.compile(r"font:\s*((?:[a-z]+ |\d{3} )*)([\d.]+)px [^;]*")
+_FAMILY = re.compile(r"font-family:[^;]*;?\s*")
 _COLOUR = re.compile(r"#[0-9a-f]{6}")
 
 
 @contextmanager
-def canvas(width: float, height: float) -> Iterator[Figure]:
-    """A figure of `width` x `height` CSS pixels in the style of the pages."""
-    with matplotlib.rc_context({**matplotlib.rcParamsDefault, "backend": "agg", **STYLE}), warnings.catch_warnings():
+def drawing() -> Iterator[None]:
+    """The style of the pages, whatever a user has set in matplotlib; hold it around all figures of a page."""
+    with matplotlib.rc_context(), warnings.catch_warnings():
+        matplotlib.rcdefaults()
+        matplotlib.rcParams.update(STYLE)
         # Text stays text in the SVG, so the browser's fonts draw the glyphs that matplotlib's own font lacks.
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         warnings.filterwarnings("ignore", message="Matplotlib currently does not support .* natively")
-        yield Figure(figsize=(width / _POINTS, height / _POINTS), dpi=_POINTS)
+        yield
+
+
+def canvas(width: float, height: float) -> Figure:
+    """A figure of `width` x `height` CSS pixels."""
+    return Figure(figsize=(width / _POINTS, height / _POINTS), dpi=_POINTS)
 
 
 def place(figure: Figure, left: float, top: float, right: float, bottom: float) -> Axes:
@@ -87,12 +94,12 @@ def inline(figure: Figure, name: str, alt: str) -> Markup:
     """The figure as SVG to be set into HTML.
 
     Args:
-        figure: made within `canvas`.
+        figure: made by `canvas` within `drawing`.
         name: unique on its page; the ids inside start with it.
         alt: the finding in words, for who does not see the drawing.
     """
     buffer = io.BytesIO()
-    FigureCanvasSVG(figure).print_svg(buffer, metadata={"Date": None})
+    figure.savefig(buffer, format="svg", metadata={"Date": None})
     root = ElementTree.fromstring(buffer.getvalue())
     _tidy(root, name)
     for key in ("width", "height", "version"):
@@ -129,6 +136,8 @@ def _tidy(root: ElementTree.Element, name: str) -> None:
         _rename(element, ids)
         if "style" in element.attrib:
             element.set("style", _restyle(element.get("style", "")))
+        if element.get("transform", "").startswith("rotate(-0 "):
+            del element.attrib["transform"]
         for key in ("d", "transform", "points", "x", "y"):
             if key in element.attrib:
                 element.set(key, _NUMBER.sub(_round, " ".join(element.get(key, "").split())))
@@ -148,13 +157,8 @@ def _rename(element: ElementTree.Element, ids: dict[str, str]) -> None:
 
 
 def _restyle(style: str) -> str:
-    style = _FONT.sub(lambda match: _font(match.group(1), match.group(2)), style)
+    style = _FAMILY.sub("", style)
     return _COLOUR.sub(lambda match: f"var({VARIABLES[c]})" if (c := match.group()) in VARIABLES else c, style)
-
-
-def _font(words: str, size: str) -> str:
-    weight = "; font-weight: 600" if "bold" in words or "600" in words or "700" in words else ""
-    return f"font-size: {float(size):g}px{weight}"
 
 
 def _round(match: re.Match[str]) -> str:

@@ -21,6 +21,13 @@ METRICS = {
     "brier": "Brier score",
     "log_loss": "Log-loss",
 }
+ARCHITECTURES = {
+    "cnn": "CNN",
+    "resnet": "ResNet",
+    "mobilenet": "MobileNet",
+    "squeezenet": "SqueezeNet",
+    "pretrained": "pretrained network",
+}
 BASELINES = {"majority": "the majority class", "boosting": "gradient boosting", "logistic": "logistic regression"}
 SPLITS = {"train": "training set", "validation": "tuning set", "test": "test set"}
 
@@ -51,7 +58,7 @@ def digits_for(*values: float) -> int:
 
 
 def span(low: float, high: float, digits: int = 2) -> str:
-    """".77 to .85"."""
+    """ ".77 to .85"."""
     return f"{decimal(low, digits)} to {decimal(high, digits)}"
 
 
@@ -61,7 +68,7 @@ def integer(value: int) -> str:
 
 
 def plural(count: int, singular: str, plural_form: str | None = None) -> str:
-    """"1 record", "2 records"."""
+    """ "1 record", "2 records"."""
     return f"{integer(count)} {singular if count == 1 else plural_form or singular + 's'}"
 
 
@@ -75,7 +82,7 @@ def percent(share: float) -> str:
 
 
 def duration(seconds: float) -> str:
-    """"33 s", "4 min 56 s", "2 h 5 min"."""
+    """ "33 s", "4 min 56 s", "2 h 5 min"."""
     if seconds < 9.95:
         return f"{seconds:.1f} s"
     whole = round(seconds)
@@ -89,7 +96,7 @@ def duration(seconds: float) -> str:
 
 
 def listing(items: Sequence[str], last: str = "and") -> str:
-    """"a, b and c"."""
+    """ "a, b and c"."""
     return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} {last} {items[-1]}" if items else ""
 
 
@@ -103,9 +110,25 @@ def label(key: str) -> str:
     return METRICS.get(key, key.replace("_", " "))
 
 
+def inline(key: str) -> str:
+    """A metric's name within a sentence: "macro-F1", "AUROC"."""
+    name = label(key)
+    return name if name[:2].isupper() or name.startswith(("Brier", "Matthews")) else name[:1].lower() + name[1:]
+
+
+def architecture(key: str) -> str:
+    """An architecture's name for people: "resnet" as "ResNet"."""
+    return ARCHITECTURES.get(key, label(key))
+
+
 def baseline(name: str) -> str:
     """A baseline's name within a sentence."""
     return BASELINES.get(name, label(name))
+
+
+def brief(text: str) -> str:
+    """A baseline's name for a narrow place: "boosting" for "gradient boosting"."""
+    return text.removeprefix("the ").removeprefix("gradient ").removesuffix(" class")
 
 
 def sentence(text: str) -> str:
