@@ -23,6 +23,7 @@ STATES = {
     "pruned": "yellow",
     "failed": "bold red",
     "interrupted": "magenta",
+    "cut": "magenta",
 }
 AROUND = 9  # lines of the display that are not trials
 FEWEST = 3  # trials that are shown on the lowest screen
@@ -89,10 +90,11 @@ class Screen:
     def _trials(self, width: int, picture: Picture) -> Table:
         best = self.tally.best()
         table = Table(box=None, pad_edge=False, header_style="dim", expand=True, padding=(0, 1))
-        for name, right in (("#", True), ("architecture", False), ("state", False), ("epoch", True)):
-            table.add_column(name, justify="right" if right else "left", no_wrap=True)
-        for name in ("now", "macro-F1", "time"):
-            table.add_column(name, justify="right", no_wrap=True)
+        # Widths that hold what will come, so that columns do not jump while a trial starts or ends.
+        for name, least in (("#", 2), ("architecture", 12), ("state", 11), ("epoch", 6), ("now", 5), ("macro-F1", 8)):
+            words = name in ("architecture", "state")
+            table.add_column(name, justify="left" if words else "right", no_wrap=True, min_width=least)
+        table.add_column("time", justify="right", no_wrap=True, min_width=5)
         table.add_column("", ratio=1, no_wrap=True, overflow="ellipsis")
         for row in picture.rows:
             table.add_row(*self._row(row, leads=best is row, wide=width >= CHOICES_FROM))

@@ -16,6 +16,7 @@ import typer
 from automed.cli import console, options
 
 if TYPE_CHECKING:
+    from automed.cli.tally import Tally
     from automed.events import Event
     from automed.pipeline import Outcome
     from automed.recipe import Recipe
@@ -29,6 +30,8 @@ BUDGET = ("search.trials", "search.minutes", "search.workers", "search.finalists
 class Display(Protocol):
     """What shows a search while it works."""
 
+    @property
+    def tally(self) -> Tally: ...
     def __enter__(self) -> Self: ...
     def __exit__(self, *_: object) -> None: ...
     def stopping(self) -> None:
@@ -89,10 +92,12 @@ def search(
     """
     from automed import pipeline
     from automed.errors import Interrupted
+    from automed.search.journal import Journal
 
     overrides = tuple(settings or ()) + ((f"search.workers={workers}",) if workers else ())
     recipe, run = _begin(target, overrides, out, resume, _command(target, overrides, out, resume))
     display = _display(recipe, run, json=json, quiet=quiet)
+    display.tally.recall(Journal(run))
     try:
         with display, stoppable(display.stopping) as stop:
             outcome = pipeline.search(recipe, run, display.listen, stop)
@@ -151,34 +156,38 @@ def _begin(target: str, overrides: tuple[str, ...], out: Path | None, resume: bo
 
 def _unfinished(target: str, recipe: Recipe, overrides: tuple[str, ...], out: Path | None) -> Path:
     """The folder of the newest run of this recipe that is not done; the budget may differ."""
-    from automed.errors import RunError, UsageError
-    from automed.recipe import load
-    from automed.recipe.load import digest
+    from automed.errors import AutomedError, UsageError
     from automed.run import Run, read_json
-    from automed.runtime import environ
 
     if out is not None:
         return out
-    kept = tuple(text for text in overrides if text not in _of_budget(overrides))
-    wanted = {digest(recipe), digest(load(target, kept, environ=environ()))}
+    wanted = _task(target, overrides)
     parent = options.REPORTS / recipe.name
     other = None
     for run in Run.all(parent):
         try:
-            manifest = read_json(run.manifest)
-        except RunError:
-            continue
-        if manifest.get("status") == "done":
-            continue
-        if (manifest.get("recipe") or {}).get("digest") in wanted:
-            return run.folder
+            if read_json(run.manifest).get("status") == "done":
+                continue
+            if _task(str(run.recipe)) == wanted:
+                return run.folder
+        except AutomedError:
+            continue  # damaged, or of another version
         other = other or run.folder
     hint = f"Start one: automed search {target}"
     if other:
         hint = (
-            f"{other} is not done, but its recipe differs from {target} now. To go on with it: automed search {other}"
+            f"{other} is not done, but it has another recipe than {target} now: automed search {other} goes on with it."
         )
     raise UsageError(f"no unfinished run of this recipe below {parent}", hint=hint)
+
+
+def _task(source: str, overrides: tuple[str, ...] = ()) -> str:
+    """A recipe without its budget, as text: runs with equal texts are one task."""
+    from automed.recipe import dump, load
+    from automed.runtime import environ
+
+    without = ("search.trials=1", "search.minutes=", "search.workers=auto", "search.finalists=1")
+    return dump(load(source, (*overrides, *without), environ=environ()), resolved=True)
 
 
 def _go_on(run: Run) -> str:

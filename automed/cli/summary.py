@@ -102,7 +102,7 @@ def print_run(facts: Mapping[str, Any], out: Console, top: int) -> None:
         out.print("\non the test set")
         out.print(tested(facts["finalists"]))
     ledger = facts["ledger"]
-    out.print(f"\nledger  {ledger['lines']} lines, unbroken; the test set was read {ledger['looks_at_test']} times")
+    out.print(f"\nledger  {ledger['lines']} lines, unbroken; the test set was read {_times(ledger['looks_at_test'])}")
     if facts["index"]:
         out.print(f"report  {facts['index']}", soft_wrap=True)
 
@@ -164,6 +164,10 @@ def _spent(board: Mapping[str, Any]) -> str:
     )
     total = sum(trials[state] for state in ("finished", "pruned", "failed", "interrupted"))
     return f"{total} trials ({ended or 'none ended'}) in {budget['minutes']['used']:.1f} minutes"
+
+
+def _times(count: int) -> str:
+    return {0: "never", 1: "once", 2: "twice"}.get(count, f"{count} times")
 
 
 def _more(board: Mapping[str, Any]) -> str:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from automed import events
+
+if TYPE_CHECKING:
+    from automed.search.journal import Journal
 
 RUNNING = "running"
 ENOUGH = 3  # trials that must have ended before their pace is believed
@@ -29,6 +32,7 @@ class Row:
     best: float | None = None
     seconds: float = 0.0
     reason: str = ""
+    earlier: bool = False  # of a session before this one: counted by SearchStarted.finished
 
 
 @dataclass
@@ -44,6 +48,7 @@ class Tally:
     baselines: list[events.BaselineEnded] = field(default_factory=list)
     finalists: list[events.FinalistScored] = field(default_factory=list)
     stopping: bool = False
+    used: float = 0.0  # seconds of searching in earlier sessions
     _began: float = 0.0
     _search_began: float = 0.0
 
@@ -81,6 +86,25 @@ class Tally:
                 self.finalists.append(event)
             case events.Note():
                 pass
+
+    def recall(self, journal: Journal) -> None:
+        """Take over the trials and the time of earlier sessions of the same run."""
+        self.used = journal.used_seconds()
+        for story in journal.trials().values():
+            state = "cut" if story.state == "open" else story.state
+            self.rows[story.number] = Row(
+                story.number,
+                story.architecture,
+                0,
+                story.choices,
+                0.0,
+                state=state,
+                epoch=story.epochs,
+                best=story.macro_f1,
+                seconds=story.seconds,
+                reason=story.reason,
+                earlier=True,
+            )
 
     def _epoch(self, event: events.EpochEnded) -> None:
         row = self.rows.get(event.number)
@@ -120,7 +144,8 @@ class Tally:
     def counted(self) -> int:
         """Trials that count towards the budget: those of earlier sessions and those that ended now."""
         kept = self.search.finished if self.search else 0
-        return kept + sum(row.state in ("complete", "pruned", "failed") for row in self.rows.values())
+        ended = ("complete", "pruned", "failed")
+        return kept + sum(row.state in ended and not row.earlier for row in self.rows.values())
 
     def searched(self) -> float:
         """Seconds since this session's search began."""
@@ -130,8 +155,8 @@ class Tally:
         """Seconds that the search still takes, and whether that is a guess; None where nothing is known yet."""
         if self.search is None:
             return None
-        limit = None if self.search.seconds is None else max(0.0, self.search.seconds - self.searched())
-        ended = len([row for row in self.ended() if row.state != "interrupted"])
+        limit = None if self.search.seconds is None else max(0.0, self.search.seconds - self.used - self.searched())
+        ended = len([row for row in self.ended() if row.state != "interrupted" and not row.earlier])
         if ended < ENOUGH:
             return None if limit is None else (limit, False)
         to_go = max(0, self.search.trials - self.counted())

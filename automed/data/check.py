@@ -147,7 +147,7 @@ def _look_alikes(records: Records, split: Names, found: Duplicates) -> Iterator[
             "warning",
             f"{_many(len(pairs), 'pair')} of pictures of different patients in different splits look very alike.",
             records.rows[pairs.reshape(-1)],
-            "Look at these rows, two by two: if they show the same patient, correct data.patient.",
+            "Look at these rows, two by two: if they show one patient, correct data.patient or take one row out.",
         )
 
 

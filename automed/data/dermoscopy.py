@@ -37,7 +37,7 @@ DERMIS = np.array([0.80, 0.69, 0.585], np.float32)
 SCAR = np.array([0.90, 0.83, 0.78], np.float32)
 SKIN_BLOOD = 0.26
 # A dermatoscope's exposure control lifts dark skin, though not to the brightness of light skin.
-EXPOSURE = 0.32
+EXPOSURE = 0.42
 
 
 @dataclass(frozen=True, eq=False)
@@ -215,7 +215,7 @@ class _Tissue:
         self._patches(melanin, red, deep, white, inside)
         keep = self._plane("keep")
         # Equal densities make weaker steps on a darker screen; without this, dark skin would be disadvantaged unplanted.
-        gain = np.exp(0.5 * (1.0 - EXPOSURE) * (tone - 0.5))
+        gain = np.exp(0.6 * (1.0 - EXPOSURE) * (tone - 0.5))
         density = skin[..., None] * EPIDERMIS
         density += (gain * (body + keep * (melanin - body)))[..., None] * MELANIN
         density += (blood + gain * (blush + keep * red))[..., None] * BLOOD

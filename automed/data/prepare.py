@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections import Counter
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,7 @@ from automed.data import SOURCES, cache, splits
 from automed.data.check import Finding, check, raise_on_leak
 from automed.data.dataset import channel_statistics
 from automed.data.duplicates import find, resolve
-from automed.data.records import SPLITS, Records
+from automed.data.records import SPLITS, Files, Records
 from automed.errors import DataError
 from automed.events import Listen, Note, Progress, StageStarted
 from automed.recipe import Recipe
@@ -66,6 +66,8 @@ def inspect(recipe: Recipe, listen: Listen) -> Prepared:
     lost = {place: reason for entry in cached.values() for place, reason in entry.unreadable.items()}
     cache.refuse_if_many(lost, records.rows)
     rows = records.rows
+    # Arrays are in the cache now; taking some of the records must not copy them into memory.
+    records = replace(records, items={name: item for name, item in records.items.items() if isinstance(item, Files)})
     position = np.setdiff1d(np.arange(len(records)), np.array(sorted(lost), np.int64))
     if lost:
         records = records.take(position)

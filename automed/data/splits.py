@@ -56,11 +56,9 @@ def assign(recipe: Recipe, records: Records, *, judge: bool = True) -> Names:
         split = _official(recipe, records, rule)
     _refuse_useless(records, split)
     if judge and (shared := shared_patients(records, split)).any():
-        raise LeakError(
-            f"{len(set(records.patient[shared]))} patients stand in two splits ({name_rows(records.rows[shared])})",
-            where="split",
-            hint=PATIENT_REMEDY,
-        )
+        count = len(set(records.patient[shared]))
+        what = f"{count:,} patient{'' if count == 1 else 's'} in more than one split"
+        raise LeakError(f"{what} ({name_rows(records.rows[shared])})", where="split", hint=PATIENT_REMEDY)
     return split
 
 
@@ -219,7 +217,7 @@ def _refuse_useless(records: Records, split: Names) -> None:
     if empty := [key for k, key in enumerate(records.classes) if not (records.y == k).any()]:
         hint = "Take it out of data.classes, or add such records."
         raise DataError(f"no record has the class {_listed(empty)}", where="split", hint=hint)
-    remedy = "Merge or leave out rare classes, add records, or split by patient with a larger fraction."
+    remedy = "Merge or leave out rare classes, add records, or split otherwise (by patient, by another seed)."
     for name, present in counts.items():
         if not present.any():
             hint = "Every split needs records: split: {by: patient} makes all three."

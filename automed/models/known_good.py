@@ -75,7 +75,7 @@ def known_good(architectures: Sequence[str], backbones: Sequence[str] = ()) -> l
 
 def _starts(architecture: str, backbones: Sequence[str]) -> list[Choices]:
     if architecture == "pretrained":
-        return [_pretrained(name, unfreeze) for unfreeze in ("late", "all") for name in backbones]
+        return [_pretrained(name, *start) for start in (("late", 2.0), ("all", 1.5)) for name in backbones]
     found = []
     for position, own in enumerate(ARCHITECTURE.get(architecture, ())):
         named = {f"{architecture}.{name}": value for name, value in own.items()}
@@ -83,7 +83,7 @@ def _starts(architecture: str, backbones: Sequence[str]) -> list[Choices]:
     return found
 
 
-def _pretrained(backbone: str, unfreeze: str) -> Choices:
-    own: Choices = {"backbone": backbone, "enlarge": 1.0, "unfreeze": unfreeze, "rate": 0.1}
+def _pretrained(backbone: str, unfreeze: str, enlarge: float) -> Choices:
+    own: Choices = {"backbone": backbone, "enlarge": enlarge, "unfreeze": unfreeze, "rate": 0.1}
     named = {f"pretrained.{name}": value for name, value in own.items()}
     return {"architecture": "pretrained", **TRAINING, **named, "adamw.learning_rate": 2e-3}

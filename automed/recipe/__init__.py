@@ -1,7 +1,7 @@
 """The recipe: one YAML file that says what is learnt, from what, and how it is judged.
 
-`schema` and `sources` hold the frozen models; `load` reads, overrides, checks, dumps and hashes; `complaint` puts errors
-into words.
+`schema` and `sources` hold the frozen models; `load` reads, overrides, checks, dumps and hashes; `complaint` says what
+is wrong.
 """
 
 from automed.recipe.load import dump, find, load, schema, shipped

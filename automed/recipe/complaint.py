@@ -41,7 +41,8 @@ def complain(problem: ValidationError, shown: str, lines: Lines) -> RecipeError:
         lines: where each key stands.
     """
     told: dict[str, tuple[str, str | None]] = {}
-    for error in problem.errors(include_url=False):
+    # A key that is not known comes first: where another is missing, it is often the misspelt one.
+    for error in sorted(problem.errors(include_url=False), key=lambda error: error["type"] != "extra_forbidden"):
         key, known = _key(error["loc"])
         if error["type"].startswith("union_tag"):
             key = f"{key}.{error['ctx']['discriminator']}".replace("'", "")

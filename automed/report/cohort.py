@@ -23,7 +23,7 @@ PROOFS = {
     "near_duplicates": "near-identical records in more than one set",
 }
 # From what must be acted on to what is good to know.
-SEVERITIES = ("leak", "error", "critical", "serious", "high", "warning", "medium", "note", "low", "info")
+SEVERITIES = ("leak", "warning", "note")
 SHOWN_ROWS = 20
 
 
@@ -59,15 +59,15 @@ class Finding:
     """What the check of the data found; `rows` are row numbers in words, the first of them where there are many."""
 
     severity: str
-    kind: str
     message: str
     rows: str
     count: int | None
     remedy: str
 
     @property
-    def grave(self) -> bool:
-        return self.severity.lower() in SEVERITIES[:5]
+    def known_severity(self) -> str:
+        """One of SEVERITIES; what is not known may be grave."""
+        return self.severity if self.severity in SEVERITIES else SEVERITIES[0]
 
 
 @dataclass(frozen=True)
@@ -76,13 +76,14 @@ class Cohort:
 
     source: str
     phantom: bool
+    patients_named: bool  # where the data name no patients, whether one is in two sets cannot be known
     records: int
     fingerprint: str | None
     classes: tuple[Label, ...]
     portions: tuple[Portion, ...]
     proofs: tuple[Proof, ...]
-    more_proof: tuple[tuple[str, str], ...]
     unreadable: tuple[tuple[str, str], ...]  # row, reason
+    dropped: int  # duplicates that were left out
     findings: tuple[Finding, ...]
     inputs: tuple[tuple[str, str], ...]  # name, shape in words
     sensitive: tuple[str, ...]
@@ -101,23 +102,30 @@ class Cohort:
         return all(proof.count == 0 for proof in self.proofs) if self.proofs else None
 
 
-def read_cohort(run: Run) -> Cohort | None:
-    """What data.json tells; None where the run ended before it was written; raises RunError where it is damaged."""
+def read_cohort(run: Run, *, patients_named: bool) -> Cohort | None:
+    """What data.json tells; None where the run ended before it was written; raises RunError where it is damaged.
+
+    Args:
+        run: the run folder.
+        patients_named: whether the recipe says which records are of one patient.
+    """
     found = read(run.data)
     if found is None:
         return None
     classes = tuple(_label(part) for part in found.rows("classes"))
     disjoint = found.part("disjoint")
+    proofs = [(key, what) for key, what in PROOFS.items() if key != "shared_patients" or patients_named]
     return Cohort(
         SOURCES.get(source := found.text("source") or "unknown", source),
         found.flag("phantom"),
+        patients_named,
         found.count("n") or 0,
         found.text("fingerprint"),
         classes,
-        _portions(found, classes),
-        tuple(Proof(what, disjoint.need_count(key)) for key, what in PROOFS.items() if key in disjoint),
-        tuple((words.label(key), value) for key, value in disjoint.plain().items() if key not in PROOFS),
+        _portions(found, classes, patients_named=patients_named),
+        tuple(Proof(what, disjoint.need_count(key)) for key, what in proofs if key in disjoint),
         tuple((part.text("row") or "?", part.text("reason") or "no reason") for part in found.rows("unreadable")),
+        found.count("dropped_duplicates") or 0,
         _findings(found),
         tuple((name, _input(part)) for name, part in found.part("inputs").parts()),
         found.texts("sensitive"),
@@ -129,7 +137,7 @@ def _label(part: Part) -> Label:
     return Label(key, part.text("name") or key, part.flag("urgent"))
 
 
-def _portions(found: Part, classes: tuple[Label, ...]) -> tuple[Portion, ...]:
+def _portions(found: Part, classes: tuple[Label, ...], *, patients_named: bool) -> tuple[Portion, ...]:
     counts, patients = found.part("counts"), found.part("patients")
     names = [*SPLITS, *(name for name, _ in counts.parts() if name not in SPLITS)]
     portions = []
@@ -138,7 +146,8 @@ def _portions(found: Part, classes: tuple[Label, ...]) -> tuple[Portion, ...]:
             split = counts.part(name)
             per_class = tuple(split.count(label.key) or 0 for label in classes)
             title = words.SPLITS.get(name, words.label(name)).capitalize()
-            portions.append(Portion(title, sum(per_class), patients.count(name), per_class))
+            people = patients.count(name) if patients_named else None
+            portions.append(Portion(title, sum(per_class), people, per_class))
     return tuple(portions)
 
 
@@ -146,7 +155,6 @@ def _findings(found: Part) -> tuple[Finding, ...]:
     findings = [
         Finding(
             part.text("severity") or "note",
-            words.label(part.text("kind") or "finding"),
             words.sentence(part.text("message") or ""),
             _rows(part),
             part.count("count"),
@@ -154,12 +162,7 @@ def _findings(found: Part) -> tuple[Finding, ...]:
         )
         for part in found.rows("findings")
     ]
-    return tuple(sorted(findings, key=lambda finding: _gravity(finding.severity)))
-
-
-def _gravity(severity: str) -> int:
-    known = severity.lower()
-    return SEVERITIES.index(known) if known in SEVERITIES else len(SEVERITIES)
+    return tuple(sorted(findings, key=lambda finding: SEVERITIES.index(finding.known_severity)))
 
 
 def _rows(part: Part) -> str:

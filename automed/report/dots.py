@@ -10,8 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Drawing
 
 from automed.report import words
+from automed.report.axes import beside, grid, limits, steps, write
 from automed.report.board import Board
-from automed.report.figures import NARROW, Figure, Paint, beside, limits, quiet, render, tick
+from automed.report.figures import NARROW, Figure, Paint, render
 from automed.report.results import CLASS_METRICS, ClassResult, Comparison, Score
 from automed.report.svg import ACCENT, INK, MUTED, SURFACE, WARM, place
 
@@ -150,9 +151,7 @@ def _draw(plot: Plot, width: float) -> tuple[float, Paint]:
             colour = WARM if mark.role == "baseline" else ACCENT if mark.role == "finalist" else quieter
             beside(axes, row, words.shorten(label, letters), colour, left=True)
             beside(axes, row, mark.score.short(plot.digits), quieter, left=False)
-        axes.set_xlabel(plot.axis, labelpad=6)
-        axes.locator_params(axis="x", nbins=6 if wide else 4)
-        _rows(axes)
+        grid(axes, steps(low, high, 6 if wide else 4), label=plot.axis)
 
     return height, paint
 
@@ -177,17 +176,16 @@ def _draw_classes(classes: Sequence[ClassResult], width: float) -> tuple[float, 
             else:
                 top = index * (panel + 34) + 24
                 axes = place(figure, margin, top, 18, height - top - panel + 24)
-            axes.set_title(title, fontsize=12, fontweight="bold", color=INK, loc="left", pad=8)
             axes.set_xlim(0, 1)
             axes.set_ylim(len(classes) - 0.5, -0.5)
-            axes.set_xticks([0, 0.5, 1] if wide else [0, 0.25, 0.5, 0.75, 1])
+            write(axes, title, 0, -0.5, up=8, va="baseline", bold=True)
+            grid(axes, [0, 0.5, 1] if wide else [0, 0.25, 0.5, 0.75, 1])
             _dots(axes, [Mark("", one.scores[index]) for one in classes])
             for line, one in enumerate(classes):
                 if one.scores[index].value is None:
-                    axes.text(0.02, line, "not estimable", va="center_baseline", color=MUTED, fontsize=11)
+                    write(axes, "not estimable", 0, line, right=4, colour=MUTED, size=11)
                 if index == 0 or not wide:
                     beside(axes, line, words.shorten(one.label.name, letters), INK, left=True)
-            _rows(axes)
 
     return height, paint
 
@@ -213,9 +211,3 @@ def _dots(axes: Axes, marks: Sequence[Mark]) -> None:
                 zorder=3,
                 clip_on=False,
             )
-
-
-def _rows(axes: Axes) -> None:
-    quiet(axes)
-    axes.xaxis.set_major_formatter(lambda value, _: tick(value))
-    axes.set_yticks([])

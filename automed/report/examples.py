@@ -78,7 +78,8 @@ def read_examples(file: Path, labels: tuple[Label, ...]) -> tuple[Group, ...]:
     if not file.is_file():
         return ()
     try:
-        with np.load(file, allow_pickle=False) as stored:
+        # Opened here, for numpy leaves the file open where it is no archive.
+        with file.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in stored.files}
     except (OSError, ValueError, zipfile.BadZipFile, EOFError, KeyError, NotImplementedError) as problem:
         raise damaged(file, "it is no npz archive of plain arrays") from problem

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from automed.errors import AutomedError, RunError
-from automed.recipe import Recipe, load
+from automed.recipe import PhantomData, Recipe, load
 from automed.report import words
 from automed.report.artefact import Part, damaged, read
 from automed.report.board import Board, Curve, Failure, Row, read_board, read_curves, read_failures
@@ -113,6 +113,7 @@ STATUSES = {
 }
 SPLITS = {
     "patient": "by patient: all records of one patient are in the same set",
+    "record": "by record, for the data name no patients",
     "column": "by a column of the data",
     "time": "by time: older records train, newer ones test",
     "site": "by site: no site is in more than one set",
@@ -126,12 +127,13 @@ def gather(run: Run) -> Facts:
     Raises:
         RunError: names the first artefact that is damaged; one that is missing is no error.
     """
-    cohort = read_cohort(run)
+    recipe = _recipe(run)
+    cohort = read_cohort(run, patients_named=_patients_named(recipe))
     board = read_board(run)
     return Facts(
         run.folder.resolve().name,
         _status(run),
-        _plan(_recipe(run)),
+        _plan(recipe),
         cohort,
         board,
         read_failures(run),
@@ -164,7 +166,12 @@ def _recipe(run: Run) -> Recipe:
         raise RunError(f"is damaged: {problem.what}", where=str(run.recipe), hint=problem.hint) from problem
 
 
+def _patients_named(recipe: Recipe) -> bool:
+    return isinstance(recipe.data, PhantomData) or getattr(recipe.data, "patient", None) is not None
+
+
 def _plan(recipe: Recipe) -> Plan:
+    by = recipe.split.by if recipe.split.by != "patient" or _patients_named(recipe) else "record"
     return Plan(
         words.clean(recipe.name),
         words.clean(recipe.title),
@@ -176,7 +183,7 @@ def _plan(recipe: Recipe) -> Plan:
         recipe.search.pruner,
         recipe.train.epochs,
         recipe.train.patience,
-        SPLITS.get(recipe.split.by, recipe.split.by),
+        SPLITS[by],
     )
 
 

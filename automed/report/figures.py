@@ -1,6 +1,6 @@
 """Figures of a page: each a drawing for wide and narrow screens, with a title and the finding in words.
 
-This file holds what figures share and the learning curves; `dots` and `matrix` hold the others.
+The learning curves are here; `dots` and `matrix` hold the other figures.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure as Drawing
 
 from automed.report import words
+from automed.report.axes import beside, grid, limits, steps
 from automed.report.board import Board, Curve
 from automed.report.svg import ACCENT, INK, MUTED, PALE, THIRD, WARM, canvas, inline, place
 
@@ -113,9 +114,7 @@ def _draw_curves(
         axes.set_xlim(1, max(last, 2))
         low, high = limits([*(s for curve in curves for s in curve.scores), *(value for _, value in lines)])
         axes.set_ylim(low, high)
-        axes.set_xlabel("Epoch", labelpad=6)
-        axes.locator_params(axis="x", nbins=8 if wide else 5, integer=True)
-        quiet(axes)
+        grid(axes, steps(*axes.get_xlim(), 8 if wide else 5, least=1), steps(low, high, 10), label="Epoch")
         labels = [(label if wide else words.brief(label), value, WARM) for label, value in lines]
         labels += [
             (f"#{c.number} {words.shorten(c.architecture, 14 if wide else 8)}", c.scores[-1], _colour(c, own))
@@ -150,49 +149,3 @@ def _name_lines(axes: Axes, labels: Sequence[tuple[str, float, str]], gap: float
         ceiling = places[index] - gap
     for (text, _, colour), y in zip(ordered, places, strict=True):
         beside(axes, y, text, colour, left=False)
-
-
-# --- what all figures share --------------------------------------------------------------------------------------
-
-
-def beside(axes: Axes, y: float, text: str, colour: str, *, left: bool) -> None:
-    """Text at the height `y`, outside the axes."""
-    axes.annotate(
-        text,
-        (0 if left else 1, y),
-        xycoords=axes.get_yaxis_transform(),
-        xytext=(-10 if left else 10, 0),
-        textcoords="offset points",
-        va="center_baseline",
-        ha="right" if left else "left",
-        color=colour,
-        annotation_clip=False,
-    )
-
-
-def limits(values: Sequence[float], *, whole: bool = False) -> tuple[float, float]:
-    """Axis limits on tenths around the values, at least two tenths apart, so that small differences stay small.
-
-    Args:
-        values: what is drawn.
-        whole: end at 1 where the values come near it, so that what is missing can be seen.
-    """
-    low, high = min(values), max(values)
-    start, end = int(low * 10 // 1), -int(-high * 10 // 1)
-    if low * 10 - start < 0.1 and start > 0:
-        start -= 1
-    if whole and 8 < end <= 10:
-        end = 10
-    return start / 10, max(end, start + 2) / 10
-
-
-def quiet(axes: Axes) -> None:
-    """A light grid, no frame, numbers as in the text."""
-    axes.spines["left"].set_visible(False)
-    axes.grid(visible=True)
-    axes.yaxis.set_major_formatter(lambda value, _: tick(value))
-
-
-def tick(value: float) -> str:
-    """A number on an axis as short as it can be: "0", ".5", ".25"."""
-    return words.decimal(value, 2).removesuffix("0").removesuffix(".0").removesuffix(".") or "0"

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure as Drawing
 from matplotlib.patches import Rectangle
 
 from automed.report import words
+from automed.report.axes import write
 from automed.report.dots import LETTER
 from automed.report.figures import LINE, NARROW, Figure, Paint, render
 from automed.report.svg import CELL, INK, MUTED, RULE, place
@@ -71,7 +72,6 @@ def _draw(counts: Counts, names: Sequence[str], width: float) -> tuple[float, Pa
 
     def paint(figure: Drawing) -> None:
         axes = place(figure, left, top, width - left - side, 10)
-        axes.set_axis_off()
         axes.set_xlim(0, size)
         axes.set_ylim(size, 0)
         _cells(axes, counts)
@@ -82,19 +82,18 @@ def _draw(counts: Counts, names: Sequence[str], width: float) -> tuple[float, Pa
             beside = _wrapped(name, letters, round(row // LINE)) or [short]
             for line, part in enumerate(beside):
                 drop = ((len(beside) - 1) / 2 - line) * LINE
-                _outside(axes, part, (0, index + 0.5), (-8, drop), ha="right", va="center_baseline", size=small)
+                write(axes, part, 0, index + 0.5, right=-8, up=drop, ha="right", size=small)
             above = (_wrapped(name, letters, round(cell // LINE)) or [short]) if upright else head or []
             for line, part in enumerate(above):
                 if upright:
                     shift = (line - (len(above) - 1) / 2) * LINE
-                    _outside(axes, part, (index + 0.5, 0), (shift, 8), ha="center", va="bottom", size=small, turn=90)
+                    write(axes, part, index + 0.5, 0, right=shift, up=8, ha="center", va="bottom", size=small, turn=90)
                 else:
                     rise = 10 + (len(above) - 1 - line) * LINE
-                    _outside(axes, part, (index + 0.5, 0), (0, rise), ha="center", va="baseline", size=small)
-        _outside(axes, "Prediction", (0, 0), (0, top - 14), ha="left", va="center", colour=MUTED)
-        _outside(
-            axes, "Reference standard", (0, size / 2), (14 - left, 0), ha="center", va="center", turn=90, colour=MUTED
-        )
+                    write(axes, part, index + 0.5, 0, up=rise, ha="center", va="baseline", size=small)
+        write(axes, "Prediction", 0, 0, up=top - 14, va="center", colour=MUTED)
+        side_name = "Reference standard"
+        write(axes, side_name, 0, size / 2, right=14 - left, ha="center", va="center", turn=90, colour=MUTED)
 
     return top + row * size + 10, paint
 
@@ -128,36 +127,9 @@ def _texts(axes: Axes, counts: Counts) -> None:
         for k, count in enumerate(line):
             if not count and not shares:
                 continue
-            colour, weight = INK if count else MUTED, "bold" if j == k else "normal"
-            y = j + (0.4 if shares else 0.5)
-            number = words.integer(count)
-            axes.text(k + 0.5, y, number, ha="center", va="center", color=colour, fontsize=font, fontweight=weight)
+            colour = INK if count else MUTED
+            shown, y = words.integer(count), j + (0.4 if shares else 0.5)
+            write(axes, shown, k + 0.5, y, ha="center", va="center", colour=colour, size=font, bold=j == k)
             if shares and total:
                 share = words.percent(count / total)
-                axes.text(k + 0.5, j + 0.72, share, ha="center", va="center", color=colour, fontsize=11)
-
-
-def _outside(
-    axes: Axes,
-    text: str,
-    at: tuple[float, float],
-    offset: tuple[float, float],
-    *,
-    ha: str,
-    va: str,
-    size: float = 12,
-    turn: float = 0,
-    colour: str = INK,
-) -> None:
-    axes.annotate(
-        text,
-        at,
-        xytext=offset,
-        textcoords="offset points",
-        ha=ha,
-        va=va,
-        rotation=turn,
-        color=colour,
-        fontsize=size,
-        annotation_clip=False,
-    )
+                write(axes, share, k + 0.5, j + 0.72, ha="center", va="center", colour=colour, size=11)

@@ -28,23 +28,27 @@ def headline(facts: Facts, candidate: Candidate) -> str | None:
         return None
     test = candidate.results.test
     score = test.score("macro_f1")
-    records = words.plural(test.n, "test record")
-    if test.patients is not None:
-        records += f" of {patients(facts, test.patients)}"
+    records = words.plural(test.n, "test record") + of_patients(facts, test.patients)
     tested = f"On {records}, none of them used for training or selection, macro-F1"
     return f"{tested} was {score.text}." if score.value is not None else f"{tested} is {score.text}."
 
 
-def patients(facts: Facts, count: int) -> str:
-    """ "210 patients"; a phantom has none, and its stand-ins are called so."""
-    return words.plural(count, "simulated patient" if facts.phantom else "patient")
+def of_patients(facts: Facts, count: int | None) -> str:
+    """The words " of 210 patients", simulated ones of a phantom; nothing where the data name none."""
+    if count is None or facts.cohort is None or not facts.cohort.patients_named:
+        return ""
+    return f" of {words.plural(count, 'simulated patient' if facts.phantom else 'patient')}"
 
 
-def method(tested: Tested) -> str:
+def method(facts: Facts, tested: Tested) -> str:
     """How intervals were made."""
     how = tested.method or "method not recorded"
     drawn = f", {words.integer(tested.resamples)} resamples" if tested.resamples else ""
-    return f"Intervals: {how}{drawn}. n is the number of records."
+    text = f"Intervals: {how}{drawn}. n is the number of records."
+    if facts.cohort and not facts.cohort.patients_named:
+        text += " The data name no patients, so each record counts as a patient of its own: if some are not, these"
+        text += " intervals are too narrow."
+    return text
 
 
 def planned(plan: Plan) -> str:

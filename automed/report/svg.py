@@ -36,31 +36,11 @@ STYLE: dict[Any, Any] = {
     "text.parse_math": False,  # a class may be called "$x$"
     "font.family": "DejaVu Sans",
     "font.size": 12.0,
-    "axes.edgecolor": PALE,
-    "axes.labelcolor": MUTED,
-    "axes.labelsize": 12.0,
-    "axes.linewidth": 1.0,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.unicode_minus": True,
-    "axes.axisbelow": True,
-    "axes.grid.axis": "both",
-    "grid.color": RULE,
-    "grid.linewidth": 1.0,
-    "text.color": INK,
-    "xtick.color": MUTED,
-    "ytick.color": MUTED,
-    "xtick.labelsize": 12.0,
-    "ytick.labelsize": 12.0,
-    "xtick.major.size": 0.0,
-    "ytick.major.size": 0.0,
-    "xtick.major.pad": 6.0,
-    "ytick.major.pad": 8.0,
     "figure.facecolor": "none",
     "axes.facecolor": "none",
     "path.simplify": False,
 }
-_POINTS = 72  # units of an SVG by matplotlib are points: at 72 dots an inch, one is one CSS pixel
+POINTS = 72  # units of an SVG by matplotlib are points: at 72 dots an inch, one is one CSS pixel
 _NUMBER = re.compile(r"-?\d+\.\d{2,}")
 _FAMILY = re.compile(r"font-family:[^;]*;?\s*")
 _COLOUR = re.compile(r"#[0-9a-f]{6}")
@@ -80,14 +60,16 @@ def drawing() -> Iterator[None]:
 
 def canvas(width: float, height: float) -> Figure:
     """A figure of `width` x `height` CSS pixels."""
-    return Figure(figsize=(width / _POINTS, height / _POINTS), dpi=_POINTS)
+    return Figure(figsize=(width / POINTS, height / POINTS), dpi=POINTS)
 
 
 def place(figure: Figure, left: float, top: float, right: float, bottom: float) -> Axes:
-    """Axes with margins in CSS pixels."""
-    width, height = figure.get_size_inches() * _POINTS
+    """Bare axes with margins in CSS pixels."""
+    width, height = figure.get_size_inches() * POINTS
     box = (left / width, bottom / height, (width - left - right) / width, (height - top - bottom) / height)
-    return figure.add_axes(box)
+    axes = figure.add_axes(box)
+    axes.set_axis_off()
+    return axes
 
 
 def inline(figure: Figure, name: str, alt: str) -> Markup:
@@ -104,7 +86,7 @@ def inline(figure: Figure, name: str, alt: str) -> Markup:
     _tidy(root, name)
     for key in ("width", "height", "version"):
         root.attrib.pop(key, None)
-    width, height = (round(float(size)) for size in figure.get_size_inches() * _POINTS)
+    width, height = (round(float(size)) for size in figure.get_size_inches() * POINTS)
     root.set("viewBox", f"0 0 {width} {height}")
     root.set("width", str(width))
     root.set("height", str(height))

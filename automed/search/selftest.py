@@ -39,9 +39,9 @@ def run(seconds: float = SECONDS) -> dict[str, Any]:
     Raises:
         whatever the backend raises where it cannot train; `main` writes it down.
     """
+    started = time.monotonic()
     import keras
 
-    started = time.monotonic()
     prepare_worker()
     seed_everything(0)
     policy = precision("auto")

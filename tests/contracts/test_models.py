@@ -258,9 +258,11 @@ def test_every_option_can_be_reached_and_builds(architecture: str) -> None:
     """Chance draws each option of each question sooner or later, and whatever it draws fits a 64x64 image."""
     offered: set[tuple[str, str]] = set()
     given: set[tuple[str, str]] = set()
-    for seed in range(24):
+    for seed in range(40):
         build(architecture, Listening(seed, offered, given), COLOUR)
         keras.backend.clear_session()
+        if seed > 5 and given == offered:
+            break
     assert len(offered) > 5
     assert given == offered
 
