@@ -71,7 +71,16 @@ def done(stripes: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[pipel
 class TestAWholeSearch:
     def test_it_leaves_every_artefact_that_the_design_names(self, done: tuple[pipeline.Outcome, list[Event]]) -> None:
         run = done[0].run
-        for file in (run.recipe, run.manifest, run.data, run.splits, run.journal, run.trials, run.leaderboard, run.index):
+        for file in (
+            run.recipe,
+            run.manifest,
+            run.data,
+            run.splits,
+            run.journal,
+            run.trials,
+            run.leaderboard,
+            run.index,
+        ):
             assert file.is_file(), file
         assert [f.folder.name for f in run.finalists()] == ["01-cnn", "02-cnn"]
         for finalist in run.finalists():
@@ -222,7 +231,16 @@ def command(stripes: Path, tmp_path: Path) -> Iterator[Callable[..., subprocess.
         process.communicate()
 
 
-LONG = ("--set", "train.epochs=40", "--set", "train.patience=40", "--set", "search.trials=2", "--set", "search.pruner=none")
+LONG = (
+    "--set",
+    "train.epochs=40",
+    "--set",
+    "train.patience=40",
+    "--set",
+    "search.trials=2",
+    "--set",
+    "search.pruner=none",
+)
 
 
 def epochs_written(folder: Path) -> int:
@@ -353,9 +371,7 @@ def test_two_workers_share_one_study(stripes: Path, tmp_path: Path) -> None:
     assert outcome.status == "done"
 
 
-def test_a_class_that_validation_lacks_is_told_and_does_not_stop_the_search(
-    stripes: Path, tmp_path: Path
-) -> None:
+def test_a_class_that_validation_lacks_is_told_and_does_not_stop_the_search(stripes: Path, tmp_path: Path) -> None:
     with np.load(stripes / "stripes.npz") as stored:
         labels = stored["labels"].copy()
         labels[:2] = 2  # the pictures of one patient: they can be in one split only

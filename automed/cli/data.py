@@ -127,6 +127,8 @@ def _print(facts: dict[str, Any], console_: Console) -> None:
     if unreadable:
         shown = "; ".join(f"row {entry['row']}: {entry['reason']}" for entry in unreadable[:ROWS_SHOWN])
         console_.print(f"{len(unreadable)} unreadable, left out: {shown}")
+    if dropped := facts.get("dropped_duplicates"):
+        console_.print(f"{dropped:,} left out of training or validation: copies of records in another split")
     console_.print("across splits: " + ", ".join(f"{_words(k)} {v}" for k, v in _proved(facts).items()))
     findings = sorted(facts["findings"], key=lambda finding: _order(finding["severity"]))
     if not findings:

@@ -49,12 +49,13 @@ def _trace(problem: BaseException) -> None:
 
 
 def _place(problem: BaseException) -> str:
-    """The innermost line of automed that the error passed through."""
+    """The innermost line of automed that the error passed through, and the line of a library that raised it."""
     frames = traceback.extract_tb(problem.__traceback__)
-    own = [frame for frame in frames if Path(frame.filename).is_relative_to(_PACKAGE)] or list(frames)
-    if not own:
+    own = [frame for frame in frames if Path(frame.filename).is_relative_to(_PACKAGE)]
+    if not frames:
         return "somewhere"
-    frame = own[-1]
-    file = Path(frame.filename)
-    shown = file.relative_to(_PACKAGE.parent) if file.is_relative_to(_PACKAGE) else Path(file.name)
-    return f"in {shown}:{frame.lineno} ({frame.name})"
+    raised = f"{Path(frames[-1].filename).name}:{frames[-1].lineno} ({frames[-1].name})"
+    if not own:
+        return f"in {raised}"
+    place = f"in {Path(own[-1].filename).relative_to(_PACKAGE.parent)}:{own[-1].lineno} ({own[-1].name})"
+    return place if own[-1] is frames[-1] else f"{place}, from {raised}"

@@ -27,6 +27,7 @@ STATES = {
 }
 AROUND = 9  # lines of the display that are not trials
 FEWEST = 3  # trials that are shown on the lowest screen
+FINALISTS = 5  # that are shown as they are scored; the table at the end has all
 REFRESH_PER_S = 4
 CHOICES_FROM = 84  # columns from which a trial's choices have room
 
@@ -66,17 +67,17 @@ class Screen:
     def _draw(self, width: int, height: int) -> Group:
         parts: list[Any] = [self._head(width)]
         if self.tally.rows:
-            parts.append(self._trials(width, choose(self.tally, max(FEWEST, height - AROUND - self._extra()))))
+            parts.append(self._trials(width, choose(self.tally, max(FEWEST, height - AROUND - len(self._finalists())))))
         if self.tally.search:
             parts += [Text(), self._standing(), self._bar(width)]
         elif self.tally.progress:
             parts.append(self._progress(width, self.tally.progress))
-        parts += [self._finalist(finalist) for finalist in self.tally.finalists]
+        parts += [self._finalist(finalist) for finalist in self._finalists()]
         parts.append(self._foot())
         return Group(*parts)
 
-    def _extra(self) -> int:
-        return len(self.tally.finalists)
+    def _finalists(self) -> list[events.FinalistScored]:
+        return self.tally.finalists[-FINALISTS:]
 
     def _head(self, width: int) -> Group:
         stage = Text.assemble((self.tally.stage or "starting", "bold cyan"))
@@ -84,8 +85,8 @@ class Screen:
             stage.append(f"  {self.tally.detail}")
         stage.append(f"  {clock(self.tally.elapsed())}", "dim")
         stage.truncate(width, overflow="ellipsis")
-        place = Text(self.place, "dim", no_wrap=True, overflow="ellipsis")
-        return Group(Rule(Text(self.title, "bold"), align="left", style="dim"), place, stage)
+        head = Rule(Text(self.title, "bold"), align="left", style="dim")
+        return Group(head, _one_line(self.place, "dim"), stage)
 
     def _trials(self, width: int, picture: Picture) -> Table:
         best = self.tally.best()
@@ -137,7 +138,7 @@ class Screen:
 
     def _bar(self, width: int) -> Table:
         search = self.tally.search
-        total = search.trials if search else 1
+        total = max(1, search.trials) if search else 1
         counted = min(self.tally.counted(), total)
         words = f"{counted}/{total} trials"
         done = counted / total
@@ -148,27 +149,20 @@ class Screen:
             done = max(done, spent / (spent + seconds)) if spent + seconds > 0 else 1.0
         if self.tally.stage != "search":
             words, done = f"{counted}/{total} trials", 1.0
-        bar = Table.grid(padding=(0, 1))
-        bar.add_row(_progress_bar(done, width - len(words) - 4), words)
-        return bar
+        return _progress_bar(done, words, width)
 
     def _progress(self, width: int, progress: events.Progress) -> Table:
         words = f"{progress.what} {progress.done:,}/{progress.total:,}"
-        grid = Table.grid(padding=(0, 1))
-        grid.add_row(_progress_bar(progress.done / max(1, progress.total), width - len(words) - 4), words)
-        return grid
+        return _progress_bar(progress.done / max(1, progress.total), words, width)
 
     def _finalist(self, event: events.FinalistScored) -> Text:
-        return Text.assemble(
-            (f"finalist {event.rank} ", "bold"),
-            f"{event.architecture}  test macro-F1 ",
-            estimate(event.macro_f1, event.ci95),
-        )
+        score = estimate(event.macro_f1, event.ci95)
+        return _one_line(f"finalist {event.rank} {event.architecture}  test macro-F1 {score}")
 
     def _foot(self) -> Text:
         if self.tally.stopping:
-            return Text("Stopping: what is finished is kept. Ctrl-C again leaves at once.", "bold yellow")
-        return Text("Ctrl-C: stop and keep the best so far", "dim")
+            return _one_line("Stopping: what is finished is kept. Ctrl-C again leaves at once.", "bold yellow")
+        return _one_line("Ctrl-C: stop and keep the best so far", "dim")
 
 
 class Screened:
@@ -201,8 +195,16 @@ class Screened:
             )
 
 
-def _progress_bar(done: float, room: int) -> ProgressBar:
-    return ProgressBar(total=1.0, completed=done, width=max(10, min(48, room)), complete_style="cyan")
+def _progress_bar(done: float, words: str, width: int) -> Table:
+    room = max(10, min(48, width - len(words) - 4))
+    grid = Table.grid(padding=(0, 1))
+    bar = ProgressBar(total=1.0, completed=done, width=room, complete_style="cyan")
+    grid.add_row(bar, _one_line(words))
+    return grid
+
+
+def _one_line(text: str, style: str = "") -> Text:
+    return Text(text, style, no_wrap=True, overflow="ellipsis")
 
 
 def _choices(row: Row) -> str:

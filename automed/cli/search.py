@@ -191,7 +191,7 @@ def _task(source: str, overrides: tuple[str, ...] = ()) -> str:
 
 
 def _go_on(run: Run) -> str:
-    return f"What was finished is kept. Go on with: automed search {run.folder}"
+    return f"What was finished is kept. Go on with: automed search {run.folder} --resume"
 
 
 def _of_budget(overrides: tuple[str, ...]) -> tuple[str, ...]:

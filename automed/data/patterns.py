@@ -12,6 +12,7 @@ from scipy.signal import lfilter
 from scipy.spatial import cKDTree
 
 Floats = npt.NDArray[np.float32]
+Reals = npt.NDArray[np.floating]
 
 TILE = 512
 # A network cell of 24 texels is 5 pixels wide on a 64-pixel image: the finest that survives its sampling.
@@ -67,7 +68,7 @@ def atlas(seed: int) -> Atlas:
     )
 
 
-def sample(texture: Floats, u: Floats, v: Floats) -> Floats:
+def sample(texture: Floats, u: Reals, v: Reals) -> Floats:
     """Look a texture up at positions in units, nearest texel: float32 of the shape of `u`.
 
     Positions must be positive: truncation, which is faster than floor, would mirror the tile at zero.
@@ -80,12 +81,12 @@ def sample(texture: Floats, u: Floats, v: Floats) -> Floats:
     return found
 
 
-def _standard(field: npt.NDArray[np.floating]) -> Floats:
+def _standard(field: Reals) -> Floats:
     result: Floats = ((field - field.mean()) / field.std()).astype(np.float32)
     return result
 
 
-def _step(field: npt.NDArray[np.floating], slope: float = 4.0) -> Floats:
+def _step(field: Reals, slope: float = 4.0) -> Floats:
     result: Floats = (1.0 / (1.0 + np.exp(-slope * field))).astype(np.float32)
     return result
 
@@ -113,7 +114,7 @@ def _scatter(rng: np.random.Generator, count: int) -> npt.NDArray[np.float64]:
     points = rng.random((1, 2)) * TILE
     while len(points) < count:
         candidates = rng.random((5, 2)) * TILE
-        far = cKDTree(points, boxsize=TILE).query(candidates)[0].argmax()
+        far = _nearest(points, candidates)[0][:, 0].argmax()
         points = np.concatenate([points, candidates[far : far + 1]])
     return points
 
@@ -123,10 +124,20 @@ def _pixels() -> npt.NDArray[np.float64]:
     return np.stack([column, row], axis=-1).astype(float)
 
 
+def _nearest(
+    points: npt.NDArray[np.float64], places: npt.NDArray[np.float64], k: int = 1
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
+    """Distance to, and number of, the `k` points nearest to each place, across the tile's edges: (..., k)."""
+    tree = cKDTree(points, boxsize=np.full(2, float(TILE)))
+    distance, nearest = tree.query(places, k=np.arange(1, k + 1), workers=-1)
+    return np.asarray(distance), np.asarray(nearest)
+
+
 def _mesh(points: npt.NDArray[np.float64], width: Floats) -> Floats:
     """Lines between the cells of points: 1 on a line, falling over `width` texels."""
-    distance = cKDTree(points, boxsize=TILE).query(_pixels(), k=2, workers=-1)[0]
-    return np.exp(-(((distance[..., 1] - distance[..., 0]) / width) ** 2)).astype(np.float32)
+    distance, _ = _nearest(points, _pixels(), 2)
+    lines: Floats = np.exp(-(((distance[..., 1] - distance[..., 0]) / width) ** 2)).astype(np.float32)
+    return lines
 
 
 def _beads(
@@ -137,7 +148,7 @@ def _beads(
     rim: float = 2.0,
 ) -> Floats:
     """Round (or, with `stretch`, oval) spots with soft rims; each point takes its radius in turn."""
-    distance, nearest = cKDTree(points, boxsize=TILE).query(_pixels(), workers=-1)
+    distance, nearest = (found[..., 0] for found in _nearest(points, _pixels()))
     radius = radii[nearest % len(radii)]
     if rng is not None:
         offset = (_pixels() - points[nearest] + TILE / 2) % TILE - TILE / 2
@@ -167,6 +178,6 @@ def _trees(rng: np.random.Generator, count: int) -> Floats:
                 length = int((steps - fork) * 0.75)
                 stems.append((x, y, course[fork] + side, width * 0.78, length, branchings - 1))
     points = np.concatenate(walks, axis=1).T
-    distance, nearest = cKDTree(points[:, :2] % TILE, boxsize=TILE).query(_pixels(), workers=-1)
+    distance, nearest = (found[..., 0] for found in _nearest(points[:, :2] % TILE, _pixels()))
     cover = np.clip(points[nearest, 2] + 0.5 - distance, 0.0, 1.0)
     return gaussian_filter(cover, 1.1, mode="wrap").astype(np.float32)

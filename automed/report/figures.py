@@ -117,7 +117,7 @@ def _draw_curves(
         grid(axes, steps(*axes.get_xlim(), 8 if wide else 5, least=1), steps(low, high, 10), label="Epoch")
         labels = [(label if wide else words.brief(label), value, WARM) for label, value in lines]
         labels += [
-            (f"#{c.number} {words.shorten(c.architecture, 14 if wide else 8)}", c.scores[-1], _colour(c, own))
+            (f"#{c.number} {words.shorten(c.architecture, 14 if wide else 10)}", c.scores[-1], _colour(c, own))
             for c in finalists[:NAMED_CURVES]
         ]
         _name_lines(axes, labels, (high - low) * LINE / (height - top - bottom), high)
