@@ -489,8 +489,8 @@ def test_a_run_is_shown_with_its_leaderboard_and_tests(automed_command: Command)
     shown = automed_command("runs", "show", "20260101T000000Z-aaaa").out
     assert "18 trials (12 finished, 5 pruned, 1 failed) in 4.9 minutes" in shown
     assert "resnet #7" in shown
-    assert "boosting (baseline)" in shown
-    assert "+0.120 (+0.080 to +0.170)" in shown
+    assert "- boosting" in shown
+    assert "+0.12 (+0.08 to +0.17)" in shown
     assert "the test set was read once" in shown
 
 
@@ -784,7 +784,7 @@ def test_a_search_from_the_command_line(stripes: Path, tmp_path: Path, automed_c
     assert "\x1b" not in done.stdout
     assert "stripes: done" in done.stdout
     assert "on the test set, n = 48" in done.stdout
-    assert "boosting (baseline)" in done.stdout
+    assert "- boosting" in done.stdout
     index = re.search(r"^report  (.*index\.html)$", done.stdout, re.MULTILINE)
     assert index is not None
     assert (tmp_path / index[1]).is_file()

@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 import yaml
+from typer import Typer
 from typer.models import OptionInfo
 from typer.testing import CliRunner
 
@@ -175,9 +176,9 @@ def test_the_readme_lists_every_verb_with_all_its_options() -> None:
     assert listed == {verb: options_of(verb) for verb in VERBS}
 
 
-@pytest.mark.parametrize("example", dict.fromkeys(EXAMPLES), ids=str)
-def test_every_command_that_is_shown_can_be_typed(example: Example, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Verb, options and values are accepted, and each --set fits the recipe; nothing is run."""
+@pytest.fixture(scope="module")
+def listener() -> tuple[Typer, list[dict[str, Any]]]:
+    """The command line with verbs that only keep what they are given, and what they kept."""
     given: list[dict[str, Any]] = []
 
     def hear_only(command: Callable[..., None]) -> Callable[..., None]:
@@ -187,17 +188,27 @@ def test_every_command_that_is_shown_can_be_typed(example: Example, monkeypatch:
 
         return heard
 
-    words, verb = example.words, verb_of(example.words)
-    assert verb or words[0].startswith("-"), "no such verb"
-    if words == verb.split() and verb.split()[-1] in ("search", "check"):
-        return  # a verb that is spoken of, without what it takes
-    real = VERBS.load
-    monkeypatch.setattr(VERBS, "load", lambda name: hear_only(real(name)))
-    result = CliRunner().invoke(build(), words)
-    assert result.exit_code == 0, result.output
-    settings = [text for values in given for text in values.get("settings") or ()]
-    if settings and not example.shown:  # what is shown with its output may be a mistake on purpose
-        pipeline.check(recipe.load("skin", settings))
+    with pytest.MonkeyPatch.context() as patch:
+        real = VERBS.load
+        patch.setattr(VERBS, "load", lambda name: hear_only(real(name)))
+        return build(), given
+
+
+@every_page
+def test_every_command_that_is_shown_can_be_typed(page: Path, listener: tuple[Typer, list[dict[str, Any]]]) -> None:
+    """Verb, options and values are accepted, and each --set fits the recipe; nothing is run."""
+    app, given = listener
+    for example in (example for example in EXAMPLES if example.where.partition(":")[0] == page.name):
+        words, verb = example.words, verb_of(example.words)
+        assert verb or words[0].startswith("-"), f"{example}: no such verb"
+        if words == verb.split() and words[-1] in ("search", "check"):
+            continue  # a verb that is spoken of, without what it takes
+        given.clear()
+        result = CliRunner().invoke(app, words)
+        assert result.exit_code == 0, f"{example}: {result.output}"
+        settings = [text for values in given for text in values.get("settings") or ()]
+        if settings and not example.shown:  # what is shown with its output may be a mistake on purpose
+            pipeline.check(recipe.load("skin", settings))
 
 
 @pytest.mark.parametrize(
@@ -284,6 +295,12 @@ def schema_keys() -> dict[str, Key]:
         else:
             yield node
 
+    def free(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        """What stands under names that are free."""
+        yield from node.get("patternProperties", {}).values()
+        if isinstance(inner := node.get("additionalProperties"), dict):
+            yield inner
+
     def choices(node: dict[str, Any]) -> Iterator[str]:
         for branch in branches(node):
             yield from (str(option) for option in branch.get("enum", [branch["const"]] if "const" in branch else []))
@@ -299,10 +316,10 @@ def schema_keys() -> dict[str, Key]:
                     before.defaults + ((inner["default"],) if "default" in inner else ()),
                     before.required or name in branch.get("required", ()),
                     before.choices | frozenset(choices(inner)),
-                    any(key in each for each in branches(inner) for key in ("properties", "additionalProperties")),
+                    any("properties" in each or list(free(each)) for each in branches(inner)),
                 )
                 walk(inner, here)
-            if isinstance(inner := branch.get("additionalProperties"), dict):
+            for inner in free(branch):
                 walk(inner, f"{path}.<>")
 
     walk(schema, "")

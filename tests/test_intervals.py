@@ -51,7 +51,7 @@ def close(found: float, expected: float | None) -> bool:
 
 
 @given(drawn=weighted_samples())
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_a_weighted_metric_is_the_metric_of_the_records_written_out_that_often(
     drawn: tuple[Sample, NDArray[np.int64]],
 ) -> None:
@@ -72,7 +72,7 @@ def test_a_weighted_metric_is_the_metric_of_the_records_written_out_that_often(
 
 
 @given(codes=st.lists(st.integers(0, 5), min_size=1, max_size=20), seed=st.integers(0, 9))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_patients_are_drawn_whole_and_as_many_as_there_are(codes: list[int], seed: int) -> None:
     patient = encode(codes, len(codes))
     weights = np.concatenate(list(draw(patient, 20, seed)), axis=1)
@@ -206,7 +206,7 @@ def test_a_better_model_is_found_better_and_the_reverse_is_the_mirror() -> None:
 
 
 @given(shift=st.floats(-0.6, 0.6), seed=st.integers(0, 20))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 def test_p_is_below_five_percent_exactly_where_the_interval_leaves_zero_out(shift: float, seed: int) -> None:
     y, first = noisy(120, skill=1.0, seed=seed)
     rng = np.random.default_rng(seed)

@@ -409,7 +409,7 @@ def only_report(run: Run) -> Page:
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> list[Page]:
     """The pages of a run with three finalists of 24 examples each: the reports, then the index."""
-    run = make_run(tmp_path_factory.mktemp("whole") / "20260302T091407Z-9f86d081", Story(trials=10))
+    run = make_run(tmp_path_factory.mktemp("whole") / "20260302T091407Z-9f86d081", Story(trials=7))
     return pages(run)
 
 
@@ -548,7 +548,7 @@ def test_the_index_shows_the_search_and_leads_to_each_report(whole: list[Page]) 
     links = [a["href"] for a in index.all("a")]
     for rank in (1, 2, 3):
         assert any(re.fullmatch(rf"models/0{rank}-[a-z]+/report\.html", link) for link in links)
-    assert "10 candidates of 20 allowed" in index.text and "Pruning saved about 96 epochs" in index.text
+    assert "7 candidates of 20 allowed" in index.text and "Pruning saved about 96 epochs" in index.text
     assert "The loss became nan in epoch 2." in index.text
     assert "Simulated patients 488 105 210" in index.text
     assert "0 patients in more than one set" in index.text

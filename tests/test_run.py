@@ -89,13 +89,14 @@ def test_a_missing_or_cut_file_is_named(tmp_path: Path) -> None:
         read_json(tmp_path / "a.json")
 
 
-def test_a_last_line_that_a_kill_cut_is_left_out(tmp_path: Path) -> None:
-    """Whole lines count; the next line does not stick to the cut one."""
+@pytest.mark.parametrize("cut", [b'{"event": "epo', '{"text": "gr\u00f6'.encode()[:-1], b"{"])
+def test_a_last_line_that_a_kill_cut_is_left_out(tmp_path: Path, cut: bytes) -> None:
+    """Whole lines count, even where the cut goes through a letter; the next line does not stick to the cut one."""
     path = tmp_path / "trials.jsonl"
     append_json_line(path, {"event": "start"})
     append_json_line(path, {"event": "epoch"})
     with path.open("ab") as file:
-        file.write(b'{"event": "epo')
+        file.write(cut)
     assert [entry["event"] for entry in read_json_lines(path)] == ["start", "epoch"]
     append_json_line(path, {"event": "end"})
     assert [entry["event"] for entry in read_json_lines(path)] == ["start", "epoch", "end"]

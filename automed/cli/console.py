@@ -43,7 +43,7 @@ def table(*columns: str, right: tuple[str, ...] = (), fold: str | None = None) -
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
-    made = Table(box=SIMPLE_HEAD, header_style="bold", pad_edge=False, show_edge=False)
+    made = Table(box=SIMPLE_HEAD, header_style="bold", pad_edge=False, show_edge=False, collapse_padding=True)
     for column in columns:
         made.add_column(
             column,

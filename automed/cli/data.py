@@ -78,7 +78,7 @@ def cache_show(json: options.Json = False) -> None:
         console.emit({"folder": folder, "bytes": total, "limit_bytes": cache_limit_bytes(), "entries": listed})
         return
     if entries:
-        table = console.table("key", "what", "MB", "last used", "", right=("MB",))
+        table = console.table("key", "what", "MB", "last used", "", right=("MB",), fold="what")
         for entry in entries:
             used = f"{entry.used:%Y-%m-%d %H:%M}"
             table.add_row(entry.key[:12], entry.about, f"{entry.bytes / 1e6:,.1f}", used, "in use" * entry.in_use)

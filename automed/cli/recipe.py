@@ -141,9 +141,9 @@ def list_(json: options.Json = False) -> None:
     if json:
         console.emit(rows)
         return
-    table = console.table("recipe", "title", "about", fold="about")
+    table = console.table("recipe", "what it is", fold="what it is")
     for row in rows:
-        table.add_row(row["name"], row["title"], row["about"])
+        table.add_row(row["name"], f"{row['title']}\n{row['about']}".strip())
     console.out().print(table)
 
 

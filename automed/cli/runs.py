@@ -33,17 +33,10 @@ def list_(folder: options.Reports = options.REPORTS, json: options.Json = False)
     if not rows:
         console.tell(f"no runs below {folder}; start one with: automed search skin")
         return
-    table = console.table("run", "status", "trials", "macro-F1", "95 % interval", "model", right=("trials", "macro-F1"))
+    table = console.table("run", "status", "macro-F1", "95 % interval", right=("macro-F1",), fold="run")
     for row in rows:
         best = row["best"] or {}
-        table.add_row(
-            row["run"],
-            row["status"],
-            "" if row["trials"] is None else str(row["trials"]),
-            figure(best.get("macro_f1")),
-            interval(best.get("ci95")),
-            best.get("model", ""),
-        )
+        table.add_row(row["run"], row["status"], figure(best.get("macro_f1")), interval(best.get("ci95")))
     console.out().print(table)
 
 
@@ -159,6 +152,7 @@ def _line(run: Run, parent: Path) -> dict[str, Any]:
         "folder": str(run.folder),
         "status": status(run, manifest),
         "started": manifest.get("started"),
+        "title": (manifest.get("recipe") or {}).get("title") or "",
         "trials": sum(row["kind"] == "trial" for row in board["rows"]) if board else None,
         "best": best,
     }

@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 class Line:
     """One row of the table of tested models."""
 
-    rank: str
     model: str
     macro_f1: str
     interval: str
     against: str
     accuracy: str
     auroc: str
+    baseline: bool = False
 
 
 def lines(finalists: Sequence[Mapping[str, Any]]) -> tuple[Line, ...]:
@@ -32,25 +32,25 @@ def lines(finalists: Sequence[Mapping[str, Any]]) -> tuple[Line, ...]:
     made = []
     rival = _rival(finalists)
     for finalist in finalists:
-        test = finalist["test"]
-        model = finalist.get("architecture") or str(finalist["finalist"])
-        made.append(_line(str(finalist.get("rank", "")), model, test, _difference(finalist, rival)))
+        named = finalist.get("architecture") and f"{finalist['rank']} {finalist['architecture']}"
+        made.append(_line(named or str(finalist["finalist"]), finalist["test"], _difference(finalist, rival)))
     baselines = finalists[0].get("baselines", {}) if finalists else {}
     ordered = sorted(baselines.items(), key=lambda item: -(item[1]["test"]["macro_f1"]["value"] or 0.0))
-    made += [_line("-", f"{name} (baseline)", scores["test"], "") for name, scores in ordered]
+    made += [_line(f"- {name}", scores["test"], baseline=True) for name, scores in ordered]
     return tuple(made)
 
 
 def tested(finalists: Sequence[Mapping[str, Any]]) -> Table:
-    """The table of finalists and baselines on the test set."""
+    """The table of finalists and baselines on the test set; 79 columns wide with the longest architecture's name."""
     rival = _rival(finalists)
-    against = f"difference from {rival}" if rival else ""
-    names = ("", "model", "macro-F1", "95 % interval", "accuracy", "AUROC", against)
-    table = console.table(*names, right=("", "macro-F1", "accuracy", "AUROC"))
+    names = ("model", "macro-F1", "95 % interval", f"over {rival}" if rival else "", "accuracy", "AUROC")
+    table = console.table(*names, right=("macro-F1", "accuracy", "AUROC"))
     for place, line in enumerate(lines(finalists)):
-        style = "bold" if place == 0 else "dim" if line.rank == "-" else ""
-        cells = (line.rank, line.model, line.macro_f1, line.interval, line.accuracy, line.auroc, line.against)
+        style = "bold" if place == 0 else "dim" if line.baseline else ""
+        cells = (line.model, line.macro_f1, line.interval, line.against, line.accuracy, line.auroc)
         table.add_row(*cells, style=style)
+    if rival:
+        table.caption, table.caption_justify = "- marks the baselines, on the same records", "left"
     return table
 
 
@@ -96,7 +96,7 @@ def print_run(facts: Mapping[str, Any], out: Console, top: int) -> None:
         kind = "phantom, no patients" if data["phantom"] else data["source"]
         out.print(f"data    {data['n']:,} records ({kind}): {counts}; {len(data['findings'])} findings")
     if board:
-        out.print(f"budget  {_spent(board)}\n")
+        out.print(f"budget  {_spent(board)}\n\non the validation set")
         out.print(_leaderboard(board, top))
     if facts["finalists"]:
         out.print("\non the test set")
@@ -108,14 +108,13 @@ def print_run(facts: Mapping[str, Any], out: Console, top: int) -> None:
 
 
 def _leaderboard(board: Mapping[str, Any], top: int) -> Table:
-    names = ("rank", "model", "validation macro-F1", "parameters", "epochs", "seconds", "state")
-    table = console.table(*names, right=("rank", "validation macro-F1", "parameters", "epochs", "seconds"))
+    names = ("", "model", "macro-F1", "parameters", "epochs", "seconds", "state")
+    table = console.table(*names, right=("", "macro-F1", "parameters", "epochs", "seconds"))
     for row in board["rows"][:top]:
         baseline = row["kind"] == "baseline"
-        name = f"{row['architecture']} (baseline)" if baseline else f"{row['architecture']} #{row['number']}"
         table.add_row(
             str(row["rank"]),
-            name,
+            f"- {row['architecture']}" if baseline else f"{row['architecture']} #{row['number']}",
             figure(row["validation"]["macro_f1"]),
             "" if row.get("parameters") is None else f"{row['parameters']:,}",
             str(row.get("epochs", "")),
@@ -128,13 +127,12 @@ def _leaderboard(board: Mapping[str, Any], top: int) -> Table:
     return table
 
 
-def _line(rank: str, model: str, test: Mapping[str, Any], against: str) -> Line:
+def _line(model: str, test: Mapping[str, Any], against: str = "", *, baseline: bool = False) -> Line:
     def value(name: str) -> str:
         return figure(test[name]["value"]) if name in test else "-"
 
-    return Line(
-        rank, model, value("macro_f1"), interval(test["macro_f1"]["ci95"]), against, value("accuracy"), value("auroc")
-    )
+    bounds = interval(test["macro_f1"]["ci95"])
+    return Line(model, value("macro_f1"), bounds, against, value("accuracy"), value("auroc"), baseline)
 
 
 def _rival(finalists: Sequence[Mapping[str, Any]]) -> str | None:
@@ -153,7 +151,7 @@ def _difference(finalist: Mapping[str, Any], rival: str | None) -> str:
     if found["difference"] is None:
         return "not estimable"
     low, high = found["ci95"]
-    return f"{found['difference']:+.3f} ({low:+.3f} to {high:+.3f})"
+    return f"{found['difference']:+.2f} ({low:+.2f} to {high:+.2f})"
 
 
 def _spent(board: Mapping[str, Any]) -> str:

@@ -57,13 +57,13 @@ def atlas(seed: int) -> Atlas:
         cloud=_standard(0.75 * coarse + 0.6 * _noise(rng, 60.0, 0.6) + 0.4 * _noise(rng, 26.0, 0.6) + 0.25 * fine),
         network=_mesh(even, np.full((TILE, TILE), 6.0, np.float32)),
         network_broken=_mesh(uneven, 8.5 * np.exp(0.5 * medium)) * _step(coarse + 0.7 * medium + 0.5),
-        cobbles=_beads(_lattice(rng, 26, 0.12), np.array([8.0, 9.0, 9.5])),
-        dots=_beads(_scatter(rng, 150), np.array([4.0, 6.0, 8.0, 11.0])),
-        pepper=_beads(_scatter(rng, 420), np.array([4.0, 5.0])),
-        cysts=_beads(_scatter(rng, 95), np.array([6.0, 8.0, 10.0])),
-        plugs=_beads(_scatter(rng, 60), np.array([9.0, 12.0, 15.0])),
+        cobbles=_beads(rng, _lattice(rng, 26, 0.12), (8.0, 9.0, 9.5)),
+        dots=_beads(rng, _scatter(rng, 150), (4.0, 6.0, 8.0, 11.0)),
+        pepper=_beads(rng, _scatter(rng, 420), (4.0, 5.0)),
+        cysts=_beads(rng, _scatter(rng, 95), (6.0, 8.0, 10.0)),
+        plugs=_beads(rng, _scatter(rng, 60), (9.0, 12.0, 15.0)),
         ridges=_step(2.2 * _noise(rng, 34.0, 0.16)),
-        nests=_beads(_scatter(rng, 34), np.array([17.0, 22.0, 28.0]), stretch=0.55, rng=rng, rim=4.5),
+        nests=_beads(rng, _scatter(rng, 34), (17.0, 22.0, 28.0), stretch=0.55, rim=4.5),
         trees=_trees(rng, 16),
     )
 
@@ -114,7 +114,8 @@ def _scatter(rng: np.random.Generator, count: int) -> npt.NDArray[np.float64]:
     points = rng.random((1, 2)) * TILE
     while len(points) < count:
         candidates = rng.random((5, 2)) * TILE
-        far = _nearest(points, candidates)[0][:, 0].argmax()
+        apart = np.abs(candidates[:, None] - points)
+        far = np.hypot(*np.minimum(apart, TILE - apart).transpose(2, 0, 1)).min(axis=1).argmax()
         points = np.concatenate([points, candidates[far : far + 1]])
     return points
 
@@ -141,21 +142,24 @@ def _mesh(points: npt.NDArray[np.float64], width: Floats) -> Floats:
 
 
 def _beads(
+    rng: np.random.Generator,
     points: npt.NDArray[np.float64],
-    radii: npt.NDArray[np.float64],
+    radii: tuple[float, ...],
+    *,
     stretch: float = 0.0,
-    rng: np.random.Generator | None = None,
     rim: float = 2.0,
 ) -> Floats:
-    """Round (or, with `stretch`, oval) spots with soft rims; each point takes its radius in turn."""
-    distance, nearest = (found[..., 0] for found in _nearest(points, _pixels()))
-    radius = radii[nearest % len(radii)]
-    if rng is not None:
-        offset = (_pixels() - points[nearest] + TILE / 2) % TILE - TILE / 2
-        angle = (rng.random(len(points)) * np.pi)[nearest]
-        along = offset[..., 0] * np.cos(angle) + offset[..., 1] * np.sin(angle)
-        distance = np.sqrt(np.maximum(distance**2 - stretch * along**2, 0.0)) * (1.0 + stretch / 2)
-    return _step((radius - distance) / rim, slope=2.0)
+    """Spots with soft rims, round or with `stretch` oval at any angle; the points take the radii in turn."""
+    canvas = np.zeros((TILE, TILE), np.float32)
+    for number, ((x, y), angle) in enumerate(zip(points, rng.random(len(points)) * np.pi, strict=True)):
+        radius = radii[number % len(radii)]
+        reach = np.arange(-int(1.3 * radius + 3 * rim), int(1.3 * radius + 3 * rim) + 1)
+        across, down = np.meshgrid(reach - x % 1, reach - y % 1)
+        along = across * np.cos(angle) + down * np.sin(angle)
+        far = np.sqrt(np.maximum(across**2 + down**2 - stretch * along**2, 0.0)) * (1.0 + stretch / 2)
+        area = np.ix_((int(y) + reach) % TILE, (int(x) + reach) % TILE)
+        canvas[area] = np.maximum(canvas[area], _step((radius - far) / rim, slope=2.0))
+    return canvas
 
 
 def _trees(rng: np.random.Generator, count: int) -> Floats:

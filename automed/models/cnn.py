@@ -33,11 +33,11 @@ def build(space: Space, shape: blocks.Shape) -> keras.Model:
     blocks.require("cnn", shape, halvings + depth - 1)
 
     inputs = keras.Input(shape, name="image")
-    x = blocks.stem(inputs, width, halvings, normalisation)
+    x = blocks.stem(inputs, width, halvings, normalisation, halve=True)
     for stage in range(1, depth):
         name = f"stage{stage}"
-        x = keras.layers.MaxPooling2D(2, padding="same", name=f"{name}_pool")(x)
         x = blocks.convolve(x, width * 2**stage, f"{name}_conv1", kernel=kernel, normalisation=normalisation)
         x = keras.layers.SpatialDropout2D(dropout, name=f"{name}_dropout")(x)
-        x = blocks.convolve(x, width * 2**stage, f"{name}_conv2", normalisation=normalisation)
+        final = stage == depth - 1
+        x = blocks.convolve(x, width * 2**stage, f"{name}_conv2", normalisation=normalisation, halve=not final)
     return keras.Model(inputs, x, name="cnn")

@@ -82,13 +82,19 @@ def learning_curves(curves: Sequence[Curve], board: Board | None, *, own: int | 
         + "."
     )
     others = [curve for curve in curves if curve.rank is None]
-    bold = "Bold: the finalists" if own is None else "Blue: this model. Dark: the other finalists"
-    note = f"{bold}. Thin: candidates that were not kept, many of them pruned early. "
-    note += "Dashed: the baselines, which are not trained in epochs. A dot marks where training ended."
+    key = ["A dot marks where training ended."]
     if len(others) > BACKGROUND_CURVES:
-        note += f" The {BACKGROUND_CURVES} best of {words.integer(len(others))} others are drawn."
+        key.insert(
+            0, f"Thin: the {BACKGROUND_CURVES} best of {words.integer(len(others))} candidates that were not kept."
+        )
+    elif others:
+        key.insert(0, "Thin: candidates that were not kept; short ones were pruned.")
+    if lines:
+        key.insert(0, "Dashed: the baselines, which are not trained in epochs.")
+    if len(curves) > len(others):
+        key.insert(0, "Bold: the finalists." if own is None else "Blue: this model. Dark: other finalists.")
     title = "Macro-F1 on the tuning set after each epoch of training"
-    return render("curves", title, alt, partial(_draw_curves, curves, lines, own), note=note)
+    return render("curves", title, alt, partial(_draw_curves, curves, lines, own), note=" ".join(key))
 
 
 def _draw_curves(

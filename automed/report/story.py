@@ -67,14 +67,15 @@ def planned(plan: Plan) -> str:
 def spent(budget: Budget) -> tuple[str, ...]:
     """What the budget bought, and what pruning saved."""
     asked = f" of {words.integer(budget.asked)} allowed" if budget.asked else ""
-    parts = [f"{words.integer(budget.finished)} trained to the end"]
-    if budget.pruned:
-        parts.append(f"{words.integer(budget.pruned)} pruned")
-    if budget.interrupted:
-        parts.append(f"{words.integer(budget.interrupted)} cut short")
-    if budget.failed:
-        parts.append(f"{words.integer(budget.failed)} failed")
-    sentences = [f"{words.plural(budget.tried, 'candidate')}{asked}: {words.listing(parts)}."]
+    states = {
+        "trained to the end": budget.finished,
+        "pruned": budget.pruned,
+        "cut short by the end of the search": budget.interrupted,
+        "failed": budget.failed,
+    }
+    parts = [f"{words.integer(count)} {state}" for state, count in states.items() if count]
+    tried = f"{words.plural(budget.tried, 'candidate')}{asked}"
+    sentences = [f"{tried}: {words.listing(parts)}." if parts else f"{tried}."]
     if budget.minutes_used is not None:
         limit = f" of {words.duration(budget.minutes_asked * 60)} allowed" if budget.minutes_asked else ""
         sentences.append(f"Time: {words.duration(budget.minutes_used * 60)}{limit}.")
@@ -93,9 +94,10 @@ def spent(budget: Budget) -> tuple[str, ...]:
 def looks(facts: Facts) -> str:
     """How often the test set was read; once a finalist is what the rules allow."""
     count, finalists = facts.origin.looks, len(facts.candidates)
-    text = f"The test set was read {words.plural(count, 'time')} in this run"
+    times = {1: "once", 2: "twice"}.get(count, f"{words.integer(count)} times")
+    text = f"The test set was read {times} in this run"
     if not count:
         return text + "."
     if count <= finalists:
-        return f"{text}: once for each finalist."
+        return f"{text}: once for each finalist." if finalists > 1 else f"{text}, for its finalist."
     return f"{text} for {words.plural(finalists, 'finalist')}: more than once each, so the test scores may flatter."

@@ -38,7 +38,7 @@ def whole(n: int = 60, n_classes: int = 3, seed: int = 0) -> Sample:
 
 @pytest.mark.parametrize("name", NAMES)
 @given(sample=samples())
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 def test_a_value_lies_within_its_bounds_or_is_none_with_a_reason(name: str, sample: Sample) -> None:
     metric = METRICS.load(name)
     point = metric(sample)
@@ -51,7 +51,7 @@ def test_a_value_lies_within_its_bounds_or_is_none_with_a_reason(name: str, samp
 
 @pytest.mark.parametrize("name", NAMES)
 @given(sample=samples(), seed=st.integers(0, 99))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 def test_the_order_of_records_does_not_matter(name: str, sample: Sample, seed: int) -> None:
     order = np.random.default_rng(seed).permutation(len(sample.y))
     shuffled = collect(sample.y[order], sample.probabilities[order])
