@@ -100,7 +100,7 @@ class FinalistScored:
 
     rank: int
     architecture: str
-    macro_f1: float
+    macro_f1: float | None
     ci95: tuple[float, float] | None
 
 

@@ -16,7 +16,7 @@ from automed.events import FinalistScored, Listen, StageStarted
 from automed.models import ARCHITECTURES
 from automed.recipe import Recipe, dump, load
 from automed.recipe.load import digest
-from automed.run import Run, now, read_json, write_json, write_text
+from automed.run import Run, disk_errors, now, read_json, write_json, write_text
 from automed.runtime import environ, git_revision, hardware, peak_memory_mb, versions
 from automed.search import BASELINES
 
@@ -40,7 +40,7 @@ def check(recipe: Recipe) -> None:
             try:
                 table[name]
             except UsageError as problem:
-                raise recipe.fail(key, f"{problem.what[0].lower()}{problem.what[1:]}", hint=problem.hint) from None
+                raise recipe.fail(key, f"is not known: {problem.what}", hint=problem.hint) from None
 
 
 def inspect(recipe: Recipe, listen: Listen) -> dict[str, Any]:
@@ -98,9 +98,10 @@ def search(recipe: Recipe, run: Run, listen: Listen, stop: Callable[[], bool] = 
     with run.lock():
         run.describe(status="running", ended=None)
         try:
-            outcome = _stages(recipe, run, listen, stop)
-        except Interrupted:
-            _end(run, "interrupted")
+            with disk_errors(run.folder):
+                outcome = _stages(recipe, run, listen, stop)
+        except (Interrupted, KeyboardInterrupt):
+            _end_quietly(run, "interrupted", "stopped by the user")
             raise
         except AutomedError as problem:
             _end_quietly(run, "failed", str(problem.what))

@@ -42,7 +42,7 @@ class Table(Mapping[str, Entry]):
             guess = nearest(name, self._entries)
             raise UsageError(
                 f"no {self.what} is called {name!r}",
-                hint=f"did you mean {guess!r}? Known: {', '.join(self._entries)}."
+                hint=f"Did you mean {guess!r}? Known: {', '.join(self._entries)}."
                 if guess
                 else f"Known: {', '.join(self._entries)}.",
             ) from None

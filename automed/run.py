@@ -190,8 +190,8 @@ class Run:
         """Append one line to the ledger, hashed together with the line before."""
         last = ""
         if self.ledger.is_file():
-            lines = self.ledger.read_text(encoding="utf-8").splitlines()
-            last = json.loads(lines[-1])["hash"] if lines else ""
+            lines = read_json_lines(self.ledger)
+            last = lines[-1].get("hash", "") if lines else ""
         entry = {"time": now(), "event": event, **facts}
         entry["hash"] = _chain(last, entry)
         append_json_line(self.ledger, entry)
@@ -309,7 +309,8 @@ def read_json_lines(path: Path) -> list[dict[str, Any]]:
     if not path.is_file():
         return []
     entries = []
-    for line in path.read_text(encoding="utf-8").splitlines():
+    # Not splitlines(): a title may hold a character that Unicode counts as a line's end.
+    for line in path.read_text(encoding="utf-8", errors="replace").split("\n"):
         try:
             entries.append(json.loads(line))
         except json.JSONDecodeError:

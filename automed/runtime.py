@@ -69,8 +69,7 @@ class Share:
     """What one worker process may use of the machine."""
 
     threads: int
-    gpu: int | None = None  # position among the visible ones
-    fraction: float = 1.0  # of that GPU's memory
+    gpu: int | None = None  # position among the visible ones; several workers share one by growing as they need
 
 
 def shares(workers: int | str) -> tuple[Share, ...]:
@@ -80,8 +79,7 @@ def shares(workers: int | str) -> tuple[Share, ...]:
     threads = max(1, available // count)
     if not found:
         return tuple(Share(threads) for _ in range(count))
-    per_gpu = -(-count // found)
-    return tuple(Share(threads, gpu=i % found, fraction=1.0 / per_gpu) for i in range(count))
+    return tuple(Share(threads, gpu=i % found) for i in range(count))
 
 
 def worker_environment(share: Share) -> dict[str, str]:

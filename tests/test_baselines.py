@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from automed.errors import DataError
 from automed.evaluate.metrics import macro_f1
-from automed.search.baselines import afford, area_matrix, features, fit_boosting, fit_majority, majority, shrink
+from automed.search.baselines import afford, fit_boosting, fit_majority, majority
+from automed.search.features import area_matrix, features, shrink
 
 FITS = (fit_majority, fit_boosting)
 
@@ -70,9 +71,7 @@ def test_one_class_alone_is_predicted_with_certainty(fit: object) -> None:
 def test_one_seed_and_the_same_training_records_give_one_answer_whatever_the_other_records_show(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(
-        "automed.search.baselines.ITERATIONS", 60
-    )  # without a budget in seconds, which a busy machine cuts
+    monkeypatch.setattr("automed.search.baselines.ITERATIONS", 60)
     pictures, _ = stripes(80)
     others = pictures.copy()
     others[1::2] = 255 - others[1::2]
@@ -81,6 +80,17 @@ def test_one_seed_and_the_same_training_records_give_one_answer_whatever_the_oth
     fitted = [fit_boosting({"a": each}, index, labels, 2) for each in (pictures, others)]
     answers = [predictor({"a": pictures}, np.arange(80)) for predictor in fitted]
     assert np.array_equal(*answers)
+
+
+def test_a_training_record_is_predicted_alike_alone_and_among_others() -> None:
+    """Sums of pixels round differently in another block; no bound between bins may lie within that rounding."""
+    pictures, y = stripes(60, size=23)
+    images = {"a": pictures}
+    predictor = fit_boosting(images, np.arange(60), y, 2, seconds=1)
+    together = predictor(images, np.arange(60))
+    for size in (1, 7, 31):
+        parts = [predictor(images, np.arange(start, min(60, start + size))) for start in range(0, 60, size)]
+        assert np.array_equal(np.concatenate(parts), together)
 
 
 def test_pictures_may_be_a_memory_map_and_several_inputs(tmp_path: Path) -> None:
@@ -96,7 +106,7 @@ def test_pictures_may_be_a_memory_map_and_several_inputs(tmp_path: Path) -> None
 def test_features_of_a_record_do_not_depend_on_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
     pictures, _ = stripes(30)
     together = features({"a": pictures}, np.arange(30))
-    monkeypatch.setattr("automed.search.baselines.BLOCK_BYTES", 4 * 20 * 20 * 4)
+    monkeypatch.setattr("automed.search.features.BLOCK_BYTES", 4 * 20 * 20 * 4)
     assert features({"a": pictures}, np.arange(30)) == pytest.approx(together, abs=1e-4)
     assert features({"a": pictures}, np.array([], dtype=np.int64)).shape == (0, together.shape[1])
 
@@ -123,6 +133,13 @@ def test_less_time_never_buys_more(rows: int, trees: int, seconds: float) -> Non
     assert half.iterations <= full.iterations or half.rows < full.rows
     assert half.rate >= full.rate
     assert full.iterations * full.rate == pytest.approx(12, abs=0.1)
+
+
+def test_without_a_budget_nothing_is_saved(monkeypatch: pytest.MonkeyPatch) -> None:
+    for most in (200, 60):
+        monkeypatch.setattr("automed.search.baselines.ITERATIONS", most)
+        plan = afford(1_000_000, 9, 224 * 224 * 3, float("inf"))
+        assert (plan.rows, plan.iterations) == (1_000_000, most)
 
 
 @pytest.mark.parametrize(

@@ -117,6 +117,7 @@ def _data(story: Story) -> dict[str, Any]:
     return {
         "source": story.data["source"],
         "phantom": story.phantom,
+        "patients_named": story.data["source"] == "phantom" or "patient" in story.data,
         "n": sum(map(sum, counts.values())),
         "fingerprint": "5d41402abc4b2a76b9719d911017c592" * 2,
         "classes": [{"key": key, "name": name, "urgent": urgent} for key, name, urgent in story.classes],

@@ -103,13 +103,14 @@ class TestAWholeSearch:
         assert scores == sorted(scores, reverse=True)
         assert {row["name"] for row in rows if row["kind"] == "baseline"} == {"majority", "boosting"}
 
-    def test_the_test_set_is_read_once_a_finalist_and_the_ledger_counts_it(
+    def test_each_finalist_and_baseline_reads_the_test_set_once_and_the_ledger_counts_it(
         self, done: tuple[pipeline.Outcome, list[Event]]
     ) -> None:
         run = done[0].run
-        assert run.looks_at_test() == len(run.finalists()) == 2
+        looks = [line for line in read_json_lines(run.ledger) if line["event"] == "test_read"]
+        assert sorted(line["model"] for line in looks) == ["01-cnn", "02-cnn", "boosting", "majority"]
         assert run.verify_ledger() > 3
-        assert read_json(run.manifest)["looks_at_test"] == 2
+        assert read_json(run.manifest)["looks_at_test"] == run.looks_at_test() == 4
 
     def test_no_patient_is_in_two_splits_and_no_patient_is_named(
         self, done: tuple[pipeline.Outcome, list[Event]]
@@ -139,7 +140,7 @@ class TestAWholeSearch:
         pipeline.search(*pipeline.reopen(run.folder), told.append)
         assert not any(isinstance(event, TrialStarted) for event in told)
         assert {f: f.stat().st_mtime_ns for f in run.models.rglob("*.keras")} == before
-        assert run.looks_at_test() == 2
+        assert run.looks_at_test() == 4
 
     def test_the_same_recipe_gives_the_same_trials_and_scores_again(
         self, done: tuple[pipeline.Outcome, list[Event]], stripes: Path, tmp_path: Path
@@ -195,7 +196,7 @@ def test_a_worker_out_of_memory_costs_its_trial_and_nothing_else(stripes: Path, 
 
 
 def test_a_second_search_on_the_same_run_is_refused(stripes: Path, tmp_path: Path) -> None:
-    loaded, run = begin(stripes, tmp_path / "run")
+    _, run = begin(stripes, tmp_path / "run")
     with run.lock():
         script = (
             "import sys; from pathlib import Path; from automed import pipeline\n"

@@ -78,6 +78,7 @@ def read(recipe: Recipe) -> Records:
         items={name: Files(files) for name in recipe.inputs},
         rows=rows,
         split=split,
+        patients_named=data.patient is not None,
     )
 
 

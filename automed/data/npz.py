@@ -88,6 +88,7 @@ def records(recipe: Recipe, path: Path) -> Records:
         items={name: Arrays(values) for name in recipe.inputs},
         rows=rows,
         split=split,
+        patients_named=patient is not None,
     )
 
 

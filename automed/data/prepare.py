@@ -128,6 +128,7 @@ def describe(recipe: Recipe, prepared: Prepared) -> dict[str, Any]:
             part: {key: int(((split == part) & (records.y == k)).sum()) for k, key in enumerate(records.classes)}
             for part in SPLITS
         },
+        "patients_named": records.patients_named,
         "patients": {part: len(set(records.patient[split == part])) for part in SPLITS},
         "disjoint": proof,
         "unreadable": [{"row": row, "reason": reason} for row, reason in prepared.unreadable.items()],

@@ -50,6 +50,7 @@ class Records:
         split: object (n,) of train, validation, test where the source has an official split.
         masks: uint8 (n, h, w) in {0, 1}: where the sign is, if the source knows.
         phantom: True where no patient stands behind the records.
+        patients_named: False where the source says nothing about patients, so that each record counts as one.
     """
 
     frame: pd.DataFrame
@@ -61,6 +62,7 @@ class Records:
     split: npt.NDArray[np.object_] | None = None
     masks: npt.NDArray[np.uint8] | None = None
     phantom: bool = False
+    patients_named: bool = True
 
     def __len__(self) -> int:
         return len(self.y)
@@ -83,4 +85,5 @@ class Records:
             split=None if self.split is None else self.split[index],
             masks=None if self.masks is None else self.masks[index],
             phantom=self.phantom,
+            patients_named=self.patients_named,
         )

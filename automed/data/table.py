@@ -69,6 +69,7 @@ def read(recipe: Recipe) -> Records:
         patient=_patients(frame, data, rows),
         items=items,
         rows=rows,
+        patients_named=data.patient is not None,
     )
 
 

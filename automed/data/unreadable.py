@@ -32,7 +32,7 @@ DAMAGE = (
 )
 
 
-class Unreadable(Exception):  # noqa: N818 - a finding about one file, listed and lived with, not an error of automed
+class Unreadable(Exception):
     """One file that cannot be used; `reason` is a few words and names neither the file nor what is in it."""
 
     def __init__(self, reason: str) -> None:

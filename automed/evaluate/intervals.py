@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from threadpoolctl import threadpool_limits
 
 from automed.errors import DataError
 from automed.evaluate import METRICS
@@ -122,10 +123,12 @@ def bootstrap(
         name -> float64 (resamples, ...), NaN where a resample leaves the measure undefined.
     """
     chunks: dict[str, list[Floats]] = {name: [] for name in measures}
-    for weights in draw(codes, resamples, seed):
-        weighted = Resamples(sample, weights)
-        for name, measure in measures.items():
-            chunks[name].append(measure(weighted))
+    # The products are small: on a busy machine a second BLAS thread waits, spinning, many times longer than it helps.
+    with threadpool_limits(1, user_api="blas"):
+        for weights in draw(codes, resamples, seed):
+            weighted = Resamples(sample, weights)
+            for name, measure in measures.items():
+                chunks[name].append(measure(weighted))
     return {name: np.concatenate(parts) for name, parts in chunks.items()}
 
 

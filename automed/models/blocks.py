@@ -64,8 +64,8 @@ def convolve(
 ) -> keras.KerasTensor:
     """Convolution, normalisation and activation, named `name`, `name`_norm and `name`_act.
 
-    `halve` pools between convolution and normalisation: the same as pooling at the end while the normalisation's scale is
-    positive, and a quarter of the work for everything after it. On CPU normalising costs as much as convolving.
+    `halve` pools between convolution and normalisation: the same as pooling at the end while the normalisation's scale
+    is positive, and a quarter of the work for all that follows. On CPU normalising costs as much as convolving.
     """
     x = keras.layers.Conv2D(
         width, kernel, strides=stride, padding="same", use_bias=False, kernel_initializer="he_normal", name=name

@@ -102,16 +102,12 @@ class Cohort:
         return all(proof.count == 0 for proof in self.proofs) if self.proofs else None
 
 
-def read_cohort(run: Run, *, patients_named: bool) -> Cohort | None:
-    """What data.json tells; None where the run ended before it was written; raises RunError where it is damaged.
-
-    Args:
-        run: the run folder.
-        patients_named: whether the recipe says which records are of one patient.
-    """
+def read_cohort(run: Run) -> Cohort | None:
+    """What data.json tells; None where the run ended before it was written; raises RunError where it is damaged."""
     found = read(run.data)
     if found is None:
         return None
+    patients_named = found.flag("patients_named")
     classes = tuple(_label(part) for part in found.rows("classes"))
     disjoint = found.part("disjoint")
     proofs = [(key, what) for key, what in PROOFS.items() if key != "shared_patients" or patients_named]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from automed.errors import AutomedError, RunError
-from automed.recipe import PhantomData, Recipe, load
+from automed.recipe import Recipe, load
 from automed.report import words
 from automed.report.artefact import Part, damaged, read
 from automed.report.board import Board, Curve, Failure, Row, read_board, read_curves, read_failures
@@ -116,7 +116,7 @@ SPLITS = {
     "record": "by record, for the data name no patients",
     "column": "by a column of the data",
     "time": "by time: older records train, newer ones test",
-    "site": "by site: no site is in more than one set",
+    "site": "by site: the sites of the test set are in no other set",
     "official": "as the source of the data gives it",
 }
 
@@ -128,12 +128,12 @@ def gather(run: Run) -> Facts:
         RunError: names the first artefact that is damaged; one that is missing is no error.
     """
     recipe = _recipe(run)
-    cohort = read_cohort(run, patients_named=_patients_named(recipe))
+    cohort = read_cohort(run)
     board = read_board(run)
     return Facts(
         run.folder.resolve().name,
         _status(run),
-        _plan(recipe),
+        _plan(recipe, patients_named=cohort.patients_named if cohort else True),
         cohort,
         board,
         read_failures(run),
@@ -166,12 +166,8 @@ def _recipe(run: Run) -> Recipe:
         raise RunError(f"is damaged: {problem.what}", where=str(run.recipe), hint=problem.hint) from problem
 
 
-def _patients_named(recipe: Recipe) -> bool:
-    return isinstance(recipe.data, PhantomData) or getattr(recipe.data, "patient", None) is not None
-
-
-def _plan(recipe: Recipe) -> Plan:
-    by = recipe.split.by if recipe.split.by != "patient" or _patients_named(recipe) else "record"
+def _plan(recipe: Recipe, *, patients_named: bool) -> Plan:
+    by = recipe.split.by if recipe.split.by != "patient" or patients_named else "record"
     return Plan(
         words.clean(recipe.name),
         words.clean(recipe.title),

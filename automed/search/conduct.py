@@ -267,6 +267,8 @@ class Conductor:
         if self.baselines_left and not self.stopping:
             limit = self.budget.seconds
             seconds = min(BASELINE_SECONDS, BASELINE_SHARE * limit) if limit else BASELINE_SECONDS
+            # It predicts the test set when it is fitted, since nothing is chosen among baselines: a look all the same.
+            self.run.log("test_read", reason="baseline", model=self.baselines_left[0])
             worker.give(BaselineJob(self.baselines_left[0], seconds))
         else:
             self.baseline_worker = None

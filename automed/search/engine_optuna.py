@@ -88,6 +88,8 @@ class OptunaEngine:
                 where="search.sampler",
                 hint="Install it with: pip install 'automed[torch]', or choose tpe.",
             )
+        # A killed search leaves Optuna's own lock behind; the run's lock, which the system drops, says nobody holds it.
+        run.journal.with_name(run.journal.name + ".lock").unlink(missing_ok=True)
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # experimental parts of Optuna announce themselves

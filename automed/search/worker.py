@@ -1,7 +1,7 @@
 """The worker process: takes jobs over a pipe, trains, and leaves when its parent is gone.
 
-Started by `pool` as `python -m automed.search.worker PIPE RUN SLOT`; the slot only tells `ps` which one it is. All heavy
-imports are here and below.
+Started by `pool` as `python -m automed.search.worker PIPE RUN SLOT`; the slot only tells `ps` which one it is. All
+heavy imports are here and below.
 """
 
 from __future__ import annotations
