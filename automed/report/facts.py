@@ -12,7 +12,7 @@ from automed.report.board import Board, Curve, Failure, Row, read_board, read_cu
 from automed.report.cohort import Cohort, read_cohort
 from automed.report.examples import Group, read_examples
 from automed.report.results import Results, read_results
-from automed.run import Finalist, Run
+from automed.run import Finalist, Run, read_json_lines
 
 
 @dataclass(frozen=True)
@@ -216,13 +216,15 @@ def _ledger(run: Run) -> tuple[int, str, bool]:
     """Looks at the test set, and whether the chain of hashes holds."""
     if not run.ledger.is_file():
         return 0, "There is no ledger: how often the test set was read is not recorded.", False
+    if run.ledger.stat().st_size and not read_json_lines(run.ledger):
+        raise damaged(run.ledger, "no line of it can be read")
     try:
         looks = run.looks_at_test()
         lines = run.verify_ledger()
     except RunError as problem:
         # A page that says so serves better than no page: the other artefacts are whole.
         return looks, f"The ledger has been altered: {words.sentence(problem.what)}", False
-    except (UnicodeDecodeError, AttributeError, KeyError, TypeError) as problem:
+    except (AttributeError, KeyError, TypeError) as problem:
         raise damaged(run.ledger, "it is no ledger") from problem
     return (
         looks,
