@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import time
+import zipfile
 from pathlib import Path
 
 import pytest
 
 from automed.run import Run, append_json_line, write_json
 from automed.search.budget import Budget
+from automed.search.finalists import _arrange
 from automed.search.journal import Journal
 from automed.search.leaderboard import build, contenders
 
@@ -125,3 +128,36 @@ def test_without_minutes_only_the_number_of_trials_counts() -> None:
     budget = Budget(trials=2, seconds=None)
     time.sleep(0.01)
     assert budget.allows_trial(1) and not budget.allows_trial(2) and budget.remaining() == float("inf")
+
+
+class TestFinalistsOfAnEarlierSession:
+    """`_arrange`: what stays a finalist is not tested again, whatever its new rank."""
+
+    @staticmethod
+    def made(run: Run, name: str, number: int, *, whole: bool = True) -> None:
+        folder = run.models / name
+        folder.mkdir(parents=True)
+        with zipfile.ZipFile(folder / "model.keras", "w") as archive:
+            archive.writestr("automed.json", json.dumps({"trial": number}))
+        for file in ("examples.npz", "scores.json", *(["predictions.parquet"] if whole else [])):
+            (folder / file).write_text(str(number))
+
+    def test_two_that_change_places_keep_their_predictions(self, run: Run) -> None:
+        self.made(run, "01-cnn", 4)
+        self.made(run, "02-cnn", 7)
+        _arrange(run, {7: run.finalist(1, "cnn"), 4: run.finalist(2, "cnn")})
+        assert (run.models / "01-cnn" / "predictions.parquet").read_text() == "7"
+        assert (run.models / "02-cnn" / "predictions.parquet").read_text() == "4"
+        assert not (run.models / "01-cnn" / "scores.json").exists(), "scores name the finalist: computed again"
+
+    def test_one_that_stays_keeps_its_scores_and_one_that_is_beaten_goes(self, run: Run) -> None:
+        self.made(run, "01-cnn", 4)
+        self.made(run, "02-resnet", 7)
+        _arrange(run, {4: run.finalist(1, "cnn"), 9: run.finalist(2, "cnn")})
+        assert (run.models / "01-cnn" / "scores.json").is_file()
+        assert [folder.name for folder in run.models.iterdir()] == ["01-cnn"]
+
+    def test_one_that_a_kill_left_half_made_is_made_anew(self, run: Run) -> None:
+        self.made(run, "01-cnn", 4, whole=False)
+        _arrange(run, {4: run.finalist(1, "cnn")})
+        assert not run.finalist(1, "cnn").folder.exists()

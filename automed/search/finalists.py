@@ -7,7 +7,7 @@ from typing import Any
 
 from automed.errors import AutomedError, RunError
 from automed.events import Listen, Note
-from automed.run import Run
+from automed.run import Finalist, Run
 from automed.runtime import Share
 from automed.search.leaderboard import contenders
 from automed.search.messages import Done, FinishJob
@@ -15,50 +15,69 @@ from automed.search.pool import Death, Pool, Worker
 
 POLL_S = 1.0
 TRIES = 2
+TOLERANCE = 0.005  # of macro-F1, between the model that trained and the one that was saved
 
 
 def make(run: Run, pool: Pool, share: Share, count: int, listen: Listen) -> list[dict[str, Any]]:
-    """Make the `count` best trials into `models/NN-architecture`; those that are there already are left as they are.
+    """Make the `count` best trials into `models/NN-architecture`; those that are there already are kept.
 
     Raises:
         RunError: a finalist could not be made, twice.
     """
-    best = contenders(run)[:count]
-    wanted = {run.finalist(rank, story.architecture).name for rank, story in enumerate(best, 1)}
-    for finalist in run.finalists():
-        if finalist.name not in wanted:
-            shutil.rmtree(finalist.folder)
+    best = list(enumerate(contenders(run)[:count], 1))
+    _arrange(run, {story.number: run.finalist(rank, story.architecture) for rank, story in best})
     made = []
-    for rank, story in enumerate(best, 1):
+    for rank, story in best:
         finalist = run.finalist(rank, story.architecture)
-        facts = {"rank": rank, "number": story.number, "architecture": story.architecture, "finalist": finalist}
-        if not (
-            _is_of(finalist.model, story.number) and finalist.predictions.is_file() and finalist.examples.is_file()
-        ):
+        if not finalist.folder.is_dir():
             run.log("test_read", reason="finalist", trial=story.number, model=finalist.name)
             job = FinishJob(rank, story.number, story.architecture, story.choices, run.trial(story.number))
             answer = _do(pool, share, job)
-            finalist.scores.unlink(missing_ok=True)
-            if story.macro_f1 is not None and abs(answer["validation"] - story.macro_f1) > 0.005:
+            if story.macro_f1 is not None and abs(answer["validation"] - story.macro_f1) > TOLERANCE:
                 listen(
                     Note(
                         f"{finalist.name}: validation macro-F1 was {story.macro_f1:.4f} while training"
-                        f" and is {answer['validation']:.4f} as saved (precision {answer.get('precision', 'differs')})",
+                        f" and is {answer['validation']:.4f} as saved: trained in half precision, saved in single",
                         warning=True,
                     )
                 )
-        made.append(facts)
+        made.append({"rank": rank, "number": story.number, "architecture": story.architecture, "finalist": finalist})
     return made
 
 
-def _is_of(model: Any, number: int) -> bool:
-    """Whether a model file is there and was made from this trial."""
+def _arrange(run: Run, wanted: dict[int, Finalist]) -> None:
+    """Keep the finalists of an earlier session that are wanted still, under their new rank, and remove the others.
+
+    One that only changes its rank is not tested again. One that a kill left half made is made anew.
+    """
+    kept = []
+    for place, finalist in enumerate(run.finalists()):
+        number = _trial_of(finalist)
+        if number in wanted and finalist.predictions.is_file() and finalist.examples.is_file():
+            aside = finalist.folder.with_name(f".moving-{place}")
+            finalist.folder.rename(aside)
+            kept.append((aside, wanted[number], finalist.name == wanted[number].name))
+    aside_now = {aside for aside, _, _ in kept}
+    for folder in list(run.models.iterdir()) if run.models.is_dir() else ():
+        if folder not in aside_now:
+            shutil.rmtree(folder)
+    for aside, finalist, same in kept:
+        aside.rename(finalist.folder)
+        if not same:
+            # Computed again from the predictions: they name the finalist.
+            finalist.scores.unlink(missing_ok=True)
+            finalist.report.unlink(missing_ok=True)
+
+
+def _trial_of(finalist: Finalist) -> int | None:
+    """The trial that a finalist's model was made from."""
     from automed.models.card import read_card
 
     try:
-        return model.is_file() and read_card(model).get("trial") == number
+        number = read_card(finalist.model).get("trial")
     except AutomedError:
-        return False
+        return None
+    return number if isinstance(number, int) else None
 
 
 def _do(pool: Pool, share: Share, job: FinishJob) -> dict[str, Any]:
