@@ -12,13 +12,14 @@ demo: $(READY)
 	$(BIN)/automed search recipes/skin.yaml
 
 test: $(READY)
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -m "not slow" -n auto
+	$(BIN)/python -m pytest -q -m slow
 
 check: $(READY)
 	$(BIN)/ruff format --check automed tests
 	$(BIN)/ruff check automed tests
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -q -m "not slow"
+	$(BIN)/python -m pytest -q -m "not slow" -n auto
 
 format: $(READY)
 	$(BIN)/ruff format automed tests
