@@ -118,7 +118,8 @@ def _print(facts: dict[str, Any], console_: Console) -> None:
         row = [facts["counts"][split].get(entry["key"], 0) for split in splits]
         label = entry["name"] if entry["name"] == entry["key"] else f"{entry['name']} ({entry['key']})"
         counts.add_row(label, *(f"{n:,}" for n in row), f"{sum(row):,}")
-    people = facts.get("patients") or {}
+    # Where the data name no patients, each record counts as one: a row of them would claim more than is known.
+    people = facts["patients"] if facts.get("patients_named") else {}
     if people:
         counts.add_row("patients", *(f"{people.get(split, 0):,}" for split in splits), "", style="dim")
     console_.print(f"{facts['n']:,} records from {facts['source']}" + ("  PHANTOM: no patients" * facts["phantom"]))
