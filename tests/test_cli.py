@@ -790,7 +790,7 @@ def test_a_search_from_the_command_line(stripes: Path, tmp_path: Path, automed_c
     assert (tmp_path / index[1]).is_file()
     shown = automed_command("runs", "show", "stripes", "--json").document
     assert shown["status"] == "done"
-    assert shown["ledger"]["looks_at_test"] == 2
+    assert shown["ledger"]["looks_at_test"] == 4, "two finalists and two baselines"
     assert automed_command("report", "stripes", "--json").document["written"][-1] == index[1]
     # A run that is done has nothing left to do; what it came to is told again, as one document.
     again = automed_command("search", shown["run"], "--json")

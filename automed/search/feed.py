@@ -18,7 +18,7 @@ from automed.models.assembly import as_input
 from automed.models.losses import class_weights, sample_weights
 from automed.models.training import Training
 
-IN_MEMORY = 512_000_000  # bytes of pictures that a worker may keep; larger sets are read in shuffled blocks
+IN_MEMORY = 64_000_000  # bytes of pictures that a worker keeps; larger sets are read in shuffled blocks
 BLOCK = 4096  # records of a shuffled block
 RUN = 64  # consecutive records that stay together when blocks are drawn, so that a disk reads in long strokes
 
