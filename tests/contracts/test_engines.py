@@ -23,7 +23,7 @@ HAS_TORCH = importlib.util.find_spec("torch") is not None
 
 def engine_of(folder: Path, name: str = "optuna", *overrides: str) -> Any:
     folder.mkdir(exist_ok=True)
-    loaded = recipe.load("skin", ("search.trials=12", "train.epochs=9", *overrides))
+    loaded = recipe.load("skin", ("search.trials=12", "train.epochs=6", *overrides))
     return ENGINES.load(name)(loaded, Run(folder))
 
 
@@ -41,9 +41,9 @@ def draw(space: Space) -> tuple[float, dict[str, Any]]:
 def finish_one(engine: Any) -> tuple[int, str, dict[str, Any]]:
     candidate = engine.propose()
     value, choices = draw(candidate.space)
-    for epoch in range(1, 10):
-        if candidate.report(epoch, value * epoch / 9):
-            candidate.finish("pruned", value * epoch / 9)
+    for epoch in range(1, 7):
+        if candidate.report(epoch, value * epoch / 6):
+            candidate.finish("pruned", value * epoch / 6)
             return candidate.number, "pruned", choices
     candidate.finish("complete", value)
     return candidate.number, "complete", choices
@@ -64,14 +64,14 @@ def test_each_sampler_fills_a_budget_with_numbered_trials(sampler: str, tmp_path
         assert "automed[torch]" in str(caught.value)
         return
     engine = engine_of(tmp_path, "optuna", f"search.sampler={sampler}")
-    numbers = [finish_one(engine)[0] for _ in range(12)]
-    assert numbers == list(range(12)) and engine.finished() == 12
+    numbers = [finish_one(engine)[0] for _ in range(10)]
+    assert numbers == list(range(10)) and engine.finished() == 10
 
 
 @pytest.mark.parametrize("pruner", PRUNERS)
 def test_each_pruner_gives_up_what_is_far_behind_or_nothing(pruner: str, tmp_path: Path) -> None:
     engine = engine_of(tmp_path, "optuna", f"search.pruner={pruner}", "search.sampler=random")
-    states = [finish_one(engine)[1] for _ in range(30)]
+    states = [finish_one(engine)[1] for _ in range(16)]
     assert "complete" in states
     assert ("pruned" in states) == (pruner != "none")
 
@@ -87,12 +87,12 @@ class TestEveryEngine:
 
     def test_every_conditional_choice_can_be_reached(self, name: str, tmp_path: Path) -> None:
         engine = engine_of(tmp_path, name, "search.sampler=random")
-        seen = {finish_one(engine)[2]["architecture"] for _ in range(20)}
+        seen = {finish_one(engine)[2]["architecture"] for _ in range(10)}
         assert seen == {"wide", "deep"}
 
     def test_the_same_seed_proposes_the_same(self, name: str, tmp_path: Path) -> None:
         one, two = engine_of(tmp_path / "one", name), engine_of(tmp_path / "two", name)
-        assert [finish_one(one) for _ in range(12)] == [finish_one(two) for _ in range(12)]
+        assert [finish_one(one) for _ in range(10)] == [finish_one(two) for _ in range(10)]
 
     def test_an_open_trial_is_found_again_with_its_number_and_its_choices(self, name: str, tmp_path: Path) -> None:
         engine = engine_of(tmp_path, name)
@@ -129,5 +129,5 @@ class TestEveryEngine:
 
 def test_tpe_finds_the_better_half_of_the_space(tmp_path: Path) -> None:
     engine = engine_of(tmp_path, "optuna", "search.pruner=none")
-    drawn = [finish_one(engine)[2]["architecture"] for _ in range(40)]
-    assert drawn[20:].count("wide") > 12
+    drawn = [finish_one(engine)[2]["architecture"] for _ in range(24)]
+    assert drawn[12:].count("wide") > 7
