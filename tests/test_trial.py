@@ -210,3 +210,21 @@ class TestFeed:
             _, targets, weights = feed[step]
             total += targets.T @ weights
         assert total[0] == pytest.approx(total[1], rel=0.15)
+
+
+def test_half_precision_goes_on_with_its_loss_scale(stripes: Path, data: Dataset, tmp_path: Path) -> None:
+    from automed.search.checkpoint import Progress, load
+    from automed.search.trial import train
+
+    half = recipe.load(stripes / "stripes.yaml", ("train.epochs=2", "train.precision=float16"))
+    train(TrainJob(0, tmp_path / "half"), half, data, TestDesk(CHOICES, stop_after=1))
+    again = TestDesk(CHOICES)
+    done = train(TrainJob(0, tmp_path / "half"), half, data, again)
+    assert done.state == "complete" and [e.epoch for e in again.epochs] == [2]
+    with np.load(tmp_path / "half" / "last.npz") as stored:
+        names = len(stored.files)
+    single = recipe.load(stripes / "stripes.yaml", ("train.epochs=1", "train.precision=float32"))
+    train(TrainJob(0, tmp_path / "single"), single, data, TestDesk(CHOICES))
+    with np.load(tmp_path / "single" / "last.npz") as stored:
+        assert names > len(stored.files), "the scale and its counter are kept"
+    assert load(tmp_path / "nothing", []) is None and Progress().epoch == 0

@@ -93,7 +93,9 @@ def train(job: TrainJob, recipe: Recipe, data: Dataset, desk: Desk) -> Done:
     model = assembled.train_model
     optimiser = make_optimiser(space, model.trainable_variables, len(feed), recipe.train.epochs, assembled.rates)
     model.compile(optimizer=optimiser, loss=make_loss(space), jit_compile=compile_ahead())
-    state = [*model.variables, *optimiser.variables]
+    # Under float16 Keras wraps the optimiser to scale the loss, and the scale is part of the state.
+    model.optimizer.build(model.trainable_variables)
+    state = [*model.variables, *model.optimizer.variables]
     progress = checkpoint.load(job.folder, state) or Progress()
     feed.begin(progress.epoch)
     desk.tell(Built(dict(space.choices), int(assembled.model.count_params()), progress.epoch, progress.best))
