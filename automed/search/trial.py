@@ -99,7 +99,7 @@ def train(job: TrainJob, recipe: Recipe, data: Dataset, desk: Desk) -> Done:
     progress = checkpoint.load(job.folder, state) or Progress()
     feed.begin(progress.epoch)
     desk.tell(Built(dict(space.choices), int(assembled.model.count_params()), progress.epoch, progress.best))
-    watcher = Watcher(assembled, state, progress, recipe, data, desk, job)
+    watcher = Watcher(assembled, state, progress, recipe, data, desk, job, seed)
     if not watcher.over():
         model.fit(
             feed,
@@ -132,8 +132,10 @@ class Watcher(keras.callbacks.Callback):
         data: Dataset,
         desk: Desk,
         job: TrainJob,
+        seed: int,
     ) -> None:
         super().__init__()
+        self._seed = seed
         self._assembled, self._variables, self._progress = assembled, variables, progress
         self._train, self._data, self._desk, self._folder = recipe.train, data, desk, job.folder
         self._validation = data.part("validation")
@@ -147,6 +149,8 @@ class Watcher(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         self._began = time.monotonic()
+        # PyTorch's dropout draws from one generator of the process, which no checkpoint holds: it starts anew here.
+        seed_everything((self._seed + epoch) % 2**31)
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
         if self._desk.cut:
