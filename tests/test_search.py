@@ -314,10 +314,10 @@ def test_a_killed_parent_leaves_no_worker_and_a_run_that_goes_on(
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 12 MB; needs the right to mount one."""
+    """A file system of 64 MB; needs the right to mount one."""
     folder = tmp_path / "disk"
     folder.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=12m", "tmpfs", str(folder)], capture_output=True)
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", str(folder)], capture_output=True)
     if mounted.returncode != 0:
         pytest.skip("needs the right to mount a small file system (tmpfs)")
     yield folder
@@ -335,7 +335,7 @@ def test_a_full_disk_stops_the_search_with_a_message_and_it_goes_on_when_there_i
             with ballast.open("wb") as file:
                 try:
                     while True:
-                        file.write(b"x" * 4096)
+                        file.write(b"x" * 65536)
                         file.flush()
                 except OSError:
                     pass
