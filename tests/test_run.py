@@ -259,8 +259,10 @@ def test_a_killed_process_frees_the_run(run: Run, holder: subprocess.Popen[str])
     """The lock dies with its process: nothing has to be deleted by hand before a resume."""
     holder.kill()
     holder.wait()
+    before = run.verify_ledger()
     with run.lock():
-        pass
+        run.log("resumed")
+    assert run.verify_ledger() == before + 1, "the run was entered and written to"
 
 
 def test_the_lock_is_free_again_after_an_error(run: Run) -> None:
