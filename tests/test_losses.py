@@ -29,6 +29,18 @@ def test_every_class_weighs_alike(found: np.ndarray) -> None:
     np.testing.assert_allclose(totals.sum(), found.sum(), rtol=1e-5)
 
 
+@given(counts, st.floats(0.0, 1.0))
+def test_milder_weights_lift_a_rare_class_less(found: np.ndarray, power: float) -> None:
+    """A record weighs one on average whatever the power, and of two classes the rarer never weighs less."""
+    weights = class_weights(found, power).astype(np.float64)
+    np.testing.assert_allclose((weights * found).sum(), found.sum(), rtol=1e-4)
+    present = np.flatnonzero(found)
+    order = present[np.argsort(found[present])]
+    assert (np.diff(weights[order]) <= 1e-4 * weights.max()).all()
+    if power == 0.0:
+        np.testing.assert_allclose(weights[present], 1.0, rtol=1e-6)
+
+
 @given(st.floats(0.0, 1.0))
 def test_mixed_targets_share_their_weights(share: float) -> None:
     """An image mixed of two classes has the mixture of both weights."""

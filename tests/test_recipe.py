@@ -93,6 +93,17 @@ def test_a_root_that_was_typed_starts_where_the_shell_stands(tmp_path: Path, mon
     assert load(write(tmp_path), ["data.root=images"]).root == elsewhere / "images"
 
 
+def test_a_variable_in_the_path_of_weights_is_looked_up(tmp_path: Path) -> None:
+    """Published weights lie where the machine keeps them; the recipe that a run keeps names them absolutely."""
+    file = write(tmp_path)
+    recipe = load(file, ["pretrained.weights=${NETS}/squeeze.h5"], environ={"NETS": str(tmp_path), "MOLES": "/m"})
+    assert recipe.place("pretrained.weights") == tmp_path / "squeeze.h5"
+    assert f"weights: {tmp_path / 'squeeze.h5'}" in dump(recipe, resolved=True)
+    unset = load(file, ["pretrained.weights=${NETS}/squeeze.h5"], environ={})
+    with pytest.raises(RecipeError, match=r"pretrained.weights needs the environment variable NETS"):
+        unset.place("pretrained.weights")
+
+
 def test_a_variable_in_the_root_is_looked_up(tmp_path: Path) -> None:
     """${NAME} comes from the environment that is handed in."""
     assert load(write(tmp_path), environ={"MOLES": str(tmp_path)}).root == tmp_path / "set"

@@ -161,12 +161,12 @@ class TestFeed:
     """Batches: every record once an epoch, the same from memory as from blocks of the map."""
 
     @staticmethod
-    def feed(data: Dataset, mix: str = "none", balanced: bool = False) -> Any:
+    def feed(data: Dataset, mix: str = "none", power: float = 0.0) -> Any:
         from automed.models.training import Training
         from automed.search.feed import Feed
 
         alpha = {"none": 0.0, "mixup": 0.2, "cutmix": 1.0}[mix]
-        return Feed(data, Training(16, mix, alpha), seed=5, balanced=balanced)
+        return Feed(data, Training(16, mix, alpha), seed=5, power=power)
 
     def test_each_record_is_seen_at_most_once_an_epoch(self, data: Dataset) -> None:
         feed = self.feed(data)
@@ -204,7 +204,7 @@ class TestFeed:
         assert ((targets > 0.01) & (targets < 0.99)).any()
 
     def test_balanced_weights_let_each_class_count_alike(self, data: Dataset) -> None:
-        feed = self.feed(data, balanced=True)
+        feed = self.feed(data, power=1.0)
         total = np.zeros(2)
         for step in range(len(feed)):
             _, targets, weights = feed[step]

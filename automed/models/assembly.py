@@ -110,7 +110,7 @@ def _builder(recipe: Recipe, architecture: str) -> Any:
     if architecture != "pretrained":
         return build
     named = recipe.pretrained.weights
-    weights = named if named in ("imagenet", "none") else recipe.beside(named)
+    weights = named if named in ("imagenet", "none") else recipe.place("pretrained.weights")
     return partial(build, backbones=recipe.pretrained.backbones, weights=weights)
 
 

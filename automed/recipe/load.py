@@ -45,10 +45,11 @@ def load(source: str | Path, overrides: Iterable[str] = (), *, environ: Mapping[
         lines = {name: line for name, line in lines.items() if not name.startswith(f"{key}.")}
         lines[key] = f"--set {key}"
     recipe = _validate(tree, shown, lines)
-    recipe._file, recipe._base, recipe._lines = shown, path.resolve().parent, lines
-    # What was typed in a shell starts where the shell stands; what was written in the file starts at the file.
-    base = Path.cwd() if "data.root" in typed else path.resolve().parent
-    recipe._root = _resolve_root(recipe.data.root, base, environ or {})
+    recipe._file, recipe._lines = shown, lines
+    for key, text in _paths(recipe):
+        # What was typed in a shell starts where the shell stands; what was written in the file starts at the file.
+        base = Path.cwd() if key in typed else path.resolve().parent
+        recipe._places[key] = _resolve(text, base, environ or {})
     return recipe
 
 
@@ -78,12 +79,12 @@ def shipped() -> dict[str, Path]:
 
 
 def dump(recipe: Recipe, *, resolved: bool = False) -> str:
-    """The recipe as YAML with every default written out; `resolved` makes `data.root` absolute."""
+    """The recipe as YAML with every default written out; `resolved` makes its paths absolute."""
     tree = recipe.model_dump(mode="json", by_alias=True)
-    if resolved and not isinstance(recipe._root, str):
-        tree["data"]["root"] = str(recipe._root)
-    if tree["pretrained"]["weights"] not in ("imagenet", "none") and resolved:
-        tree["pretrained"]["weights"] = str(recipe.beside(tree["pretrained"]["weights"]))
+    for key, place in recipe._places.items() if resolved else ():
+        if isinstance(place, Path):
+            section, name = key.split(".")
+            tree[section][name] = str(place)
     return yaml.safe_dump(tree, sort_keys=False, allow_unicode=True, width=100)
 
 
@@ -172,8 +173,15 @@ def _validate(tree: dict[str, Any], shown: str, lines: Lines) -> Recipe:
         raise complain(problem, shown, lines) from None
 
 
-def _resolve_root(text: str, base: Path, environ: Mapping[str, str]) -> Path | str:
-    """The data's folder, or what is wrong with it (told when it is needed, so that `recipe show` works anywhere)."""
+def _paths(recipe: Recipe) -> Iterable[tuple[str, str]]:
+    """Keys of the recipe that hold paths, with what is written there."""
+    yield "data.root", recipe.data.root
+    if recipe.pretrained.weights not in ("imagenet", "none"):
+        yield "pretrained.weights", recipe.pretrained.weights
+
+
+def _resolve(text: str, base: Path, environ: Mapping[str, str]) -> Path | str:
+    """An absolute path, or what is wrong with it (told when it is needed, so that `recipe show` works anywhere)."""
     missing = [name for name in _VARIABLE.findall(text) if not environ.get(name)]
     if missing:
         return f"needs the environment variable {missing[0]}, which is not set"

@@ -96,12 +96,16 @@ Augmentation = Literal["flip", "vertical_flip", "rotate", "zoom", "translate", "
 
 
 class Train(Part):
-    """How each candidate is trained; `batch` left out is searched."""
+    """How each candidate is trained; `batch` left out is searched.
+
+    `class_weights`: balanced lets every class count alike; root, the square roots of those weights, is milder where
+    the rarest class is very rare.
+    """
 
     epochs: Annotated[int, Field(ge=1, le=10_000)] = 30
     patience: Annotated[int, Field(ge=1)] = 6
     batch: Annotated[int, Field(ge=1, le=4096)] | None = None
-    class_weights: Literal["balanced", "none"] = "balanced"
+    class_weights: Literal["balanced", "root", "none"] = "balanced"
     augment: tuple[Augmentation, ...] = ("flip", "rotate", "zoom", "brightness")
     precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
 
@@ -154,24 +158,24 @@ class Recipe(Part):
 
     # Where the recipe came from; set by `load`, never written to YAML.
     _file: str = PrivateAttr(default="recipe")
-    _base: Path = PrivateAttr(default=Path())
     _lines: Lines = PrivateAttr(default_factory=dict)
-    _root: Path | str = PrivateAttr(default="")
+    _places: dict[str, Path | str] = PrivateAttr(default_factory=dict)  # of each path's key: absolute, or what is wrong
 
     @property
     def root(self) -> Path:
         """Absolute folder of the data; raises RecipeError where a ${VARIABLE} in it is not set."""
-        if isinstance(self._root, str):
-            raise self.fail("data.root", self._root or "is not resolved", hint="Set the variable, or write a path.")
-        return self._root
+        return self.place("data.root")
+
+    def place(self, key: str) -> Path:
+        """The absolute path under `key` (data.root, pretrained.weights); raises RecipeError as `root` does."""
+        found = self._places.get(key, "is not resolved")
+        if isinstance(found, str):
+            raise self.fail(key, found, hint="Set the variable, or write a path.")
+        return found
 
     def path(self, text: str) -> Path:
         """A path of the recipe made absolute: relative ones start at the data's root."""
         return self.root / Path(text).expanduser()
-
-    def beside(self, text: str) -> Path:
-        """A path made absolute against the recipe's own folder."""
-        return self._base / Path(text).expanduser()
 
     def fail(self, key: str, what: str, *, hint: str | None = None) -> RecipeError:
         """The error for one key, with the file and the line where it stands."""

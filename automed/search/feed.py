@@ -32,13 +32,13 @@ class Feed(keras.utils.PyDataset):
     Order and mixing depend on `seed` and the epoch alone, so that a trial that goes on sees what it would have seen.
     """
 
-    def __init__(self, data: Dataset, training: Training, *, seed: int, balanced: bool) -> None:
+    def __init__(self, data: Dataset, training: Training, *, seed: int, power: float) -> None:
         super().__init__(workers=1, use_multiprocessing=False)
         self._data, self._training, self._seed = data, training, seed
         self._train = data.part("train")
         self._batch = min(training.batch, len(self._train))
         counts = np.bincount(data.y[self._train], minlength=len(data.classes))
-        self._weights = class_weights(counts) if balanced else np.ones(len(counts), np.float32)
+        self._weights = class_weights(counts, power)
         self._kept: Mapping[str, npt.NDArray[np.uint8]] | None = None
         if data.nbytes <= IN_MEMORY:
             self._kept = {name: data.take(name, self._train) for name in data.images}

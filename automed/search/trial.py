@@ -15,6 +15,7 @@ from automed.data.dataset import Dataset
 from automed.errors import TrialError
 from automed.evaluate.metrics import macro_f1
 from automed.models.assembly import Assembled, InputFacts, assemble
+from automed.models.losses import POWERS
 from automed.models.losses import loss as make_loss
 from automed.models.optimisers import optimiser as make_optimiser
 from automed.models.space import Recorder, Scope, Space
@@ -89,7 +90,7 @@ def train(job: TrainJob, recipe: Recipe, data: Dataset, desk: Desk) -> Done:
     space = Recorder(AskingSpace(desk))
     assembled = assemble(recipe, space, input_facts(data), data.classes)
     training = training_choices(space, recipe)
-    feed = Feed(data, training, seed=seed, balanced=recipe.train.class_weights == "balanced")
+    feed = Feed(data, training, seed=seed, power=POWERS[recipe.train.class_weights])
     model = assembled.train_model
     optimiser = make_optimiser(space, model.trainable_variables, len(feed), recipe.train.epochs, assembled.rates)
     model.compile(optimizer=optimiser, loss=make_loss(space), jit_compile=compile_ahead())
