@@ -80,6 +80,11 @@ class Run:
         return self.folder / "study.journal"
 
     @property
+    def keras_tuner(self) -> Path:
+        """Where Keras-Tuner keeps its oracle and its trials."""
+        return self.folder / "keras_tuner"
+
+    @property
     def trials(self) -> Path:
         return self.folder / "trials.jsonl"
 

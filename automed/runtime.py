@@ -16,7 +16,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-PACKAGES = ("tensorflow", "keras", "optuna", "scikit-learn", "numpy", "pandas", "pillow", "pydicom")
+PACKAGES = ("tensorflow", "keras", "optuna", "keras-tuner", "scikit-learn", "numpy", "pandas", "pillow", "pydicom")
 OOM_SCORE = 800  # of 1000: the kernel should take a worker before the parent that keeps the search
 
 

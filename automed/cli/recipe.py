@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -10,13 +11,28 @@ import typer
 from automed.cli import console, options
 
 
+class Kind(StrEnum):
+    """What `recipe new` can write an input for; Typer takes no list of literals."""
+
+    image = "image"
+    signal = "signal"
+    events = "events"
+    text = "text"
+    sequence = "sequence"
+    tabular = "tabular"
+
+
 def new(
-    kind: Annotated[Literal["image"], typer.Option(help="What a record holds.")] = "image",
+    kind: Annotated[
+        list[Kind] | None,
+        typer.Option(help="What a record holds; several times for several inputs. events: irregular observations."),
+    ] = None,
     name: Annotated[
         str, typer.Option(help="The recipe's name: a letter, then letters, digits, - and _.", show_default=True)
     ] = "task",
     source: Annotated[
-        Literal["table", "folder", "npz", "medmnist", "phantom"], typer.Option(help="Where the records come from.")
+        Literal["table", "folder", "npz", "medmnist", "phantom", "sample"],
+        typer.Option(help="Where the records come from."),
     ] = "table",
     out: Annotated[
         Path | None,
@@ -33,13 +49,13 @@ def new(
 
       automed recipe new
       automed recipe new --name breast --source npz --out breast.yaml
+      automed recipe new --name icu --kind events --kind tabular
     """
     from automed.cli import template
     from automed.errors import UsageError
     from automed.run import write_text
 
-    del kind  # there is one so far
-    text = template.text(name, source, str(out) if out else f"{name}.yaml")
+    text = template.text(name, source, str(out) if out else f"{name}.yaml", [one.value for one in kind or [Kind.image]])
     _must_hold(text, name)
     if out is None:
         console.say(text.rstrip("\n"))

@@ -76,7 +76,7 @@ def search(
     over the whole validation set after every epoch, and given up early
     where they fall behind. The search ends with the recipe's trials or
     minutes, whichever comes first. The finalists are then tested beside two
-    baselines: the majority class, and gradient boosting on small images.
+    baselines: the majority class, and classical models that suit the inputs.
 
     Ctrl-C once ends the search cleanly with the best so far (exit code
     130); twice leaves at once. Either way nothing that was finished is

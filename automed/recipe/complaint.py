@@ -101,7 +101,7 @@ def _inner(annotation: Any, part: str | int) -> Any:
 
 
 def _tags(model: type[BaseModel]) -> tuple[Any, ...]:
-    for name in ("source", "by"):
+    for name in ("source", "by", "kind"):
         if name in model.model_fields:
             return typing.get_args(model.model_fields[name].annotation)
     return ()

@@ -16,6 +16,7 @@ from pydantic import ValidationError
 
 from automed.errors import RecipeError, UsageError
 from automed.recipe.complaint import complain
+from automed.recipe.inputs import SequenceInput, TextInput
 from automed.recipe.schema import Lines, Recipe
 from automed.registry import nearest
 
@@ -83,8 +84,11 @@ def dump(recipe: Recipe, *, resolved: bool = False) -> str:
     tree = recipe.model_dump(mode="json", by_alias=True)
     for key, place in recipe._places.items() if resolved else ():
         if isinstance(place, Path):
-            section, name = key.split(".")
-            tree[section][name] = str(place)
+            *sections, name = key.split(".")
+            part = tree
+            for section in sections:
+                part = part[section]
+            part[name] = str(place)
     return yaml.safe_dump(tree, sort_keys=False, allow_unicode=True, width=100)
 
 
@@ -178,6 +182,9 @@ def _paths(recipe: Recipe) -> Iterable[tuple[str, str]]:
     yield "data.root", recipe.data.root
     if recipe.pretrained.weights not in ("imagenet", "none"):
         yield "pretrained.weights", recipe.pretrained.weights
+    for name, spec in recipe.inputs.items():
+        if isinstance(spec, TextInput | SequenceInput) and spec.embeddings is not None:
+            yield f"inputs.{name}.embeddings", spec.embeddings
 
 
 def _resolve(text: str, base: Path, environ: Mapping[str, str]) -> Path | str:

@@ -3,26 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Field, PrivateAttr, model_validator
+from pydantic import Field, PrivateAttr, ValidationInfo, field_validator, model_validator
 
 from automed.errors import RecipeError
+from automed.recipe.inputs import Input
 from automed.recipe.part import Name, Part, Share, UnitInterval
 from automed.recipe.sources import Data
 
 Lines = dict[str, int | str]  # of each dotted key: its line in the file, or the option that set it
-
-
-class ImageInput(Part):
-    """An image: `size` is (height, width) after decoding; `window` is (centre, width) for DICOM."""
-
-    kind: Literal["image"]
-    column: str | None = None
-    size: tuple[Annotated[int, Field(ge=8, le=1024)], Annotated[int, Field(ge=8, le=1024)]] = (64, 64)
-    channels: Literal[1, 3] = 3
-    fit: Literal["stretch", "pad", "crop"] = "stretch"
-    window: tuple[float, Annotated[float, Field(gt=0)]] | None = None
 
 
 class Fractions(Part):
@@ -64,6 +54,17 @@ class SiteSplit(Part):
     seed: int = 0
 
 
+class ScaffoldSplit(Part):
+    """Molecules of one scaffold stay together, the largest groups train: the test asks for unlike molecules.
+
+    `column` holds SMILES.
+    """
+
+    by: Literal["scaffold"]
+    column: str
+    fractions: Fractions = Fractions()
+
+
 class OfficialSplit(Part):
     """The split that the source itself gives (MedMNIST, train/val/test folders)."""
 
@@ -71,28 +72,88 @@ class OfficialSplit(Part):
 
 
 Split = Annotated[
-    PatientSplit | ColumnSplit | TimeSplit | SiteSplit | OfficialSplit,
+    PatientSplit | ColumnSplit | TimeSplit | SiteSplit | ScaffoldSplit | OfficialSplit,
     Field(discriminator="by"),
 ]
 
 
 class Search(Part):
-    """How candidates are found; the first of `trials` and `minutes` that is reached ends the search."""
+    """How candidates are found; the first of `trials` and `minutes` that is reached ends the search.
 
-    engine: Literal["optuna"] = "optuna"
-    sampler: Literal["tpe", "random", "gp", "cmaes", "nsga2"] = "tpe"
-    pruner: Literal["hyperband", "asha", "median", "none"] = "hyperband"
+    `sampler` and `pruner` belong to the engine. With keras-tuner, what is left out is the sampler hyperband, and the
+    pruner that its samplers have: hyperband that of the same name, the others none.
+    """
+
+    SAMPLERS: ClassVar[dict[str, tuple[str, ...]]] = {
+        "optuna": ("tpe", "random", "gp", "cmaes", "nsga2"),
+        "keras-tuner": ("hyperband", "bayesian", "random", "grid"),
+    }
+
+    engine: Literal["optuna", "keras-tuner"] = "optuna"
+    sampler: Annotated[
+        Literal["tpe", "random", "gp", "cmaes", "nsga2", "hyperband", "bayesian", "grid"],
+        Field(
+            description="of optuna: tpe, random, gp, cmaes, nsga2; of keras-tuner: hyperband, bayesian, random, grid"
+        ),
+    ] = "tpe"
+    pruner: Annotated[
+        Literal["hyperband", "asha", "median", "none"],
+        Field(description="of optuna: any; of keras-tuner: hyperband with the sampler hyperband, none with the others"),
+    ] = "hyperband"
     objective: Literal["macro_f1"] = "macro_f1"
     trials: Annotated[int, Field(ge=1, le=100_000)] = 20
     minutes: Annotated[float, Field(gt=0)] | None = None
     finalists: Annotated[int, Field(ge=1, le=20)] = 3
-    architectures: Annotated[tuple[str, ...], Field(min_length=1)] = ("cnn", "resnet", "mobilenet")
-    baselines: tuple[str, ...] = ("majority", "boosting")
+    architectures: tuple[str, ...] = ()  # left out: those that suit each kind of input
+    baselines: tuple[str, ...] | None = None  # left out: the majority class, and what suits the kinds of input
     workers: Annotated[int, Field(ge=1, le=256)] | Literal["auto"] = "auto"
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
 
+    @model_validator(mode="before")
+    @classmethod
+    def _of_the_engine(cls, given: Any) -> Any:
+        if not isinstance(given, dict) or given.get("engine") != "keras-tuner":
+            return given
+        given = {"sampler": "hyperband", **given}
+        return {"pruner": "hyperband" if given["sampler"] == "hyperband" else "none", **given}
 
-Augmentation = Literal["flip", "vertical_flip", "rotate", "zoom", "translate", "brightness", "contrast"]
+    @field_validator("sampler")
+    @classmethod
+    def _sampler_of_the_engine(cls, sampler: str, others: ValidationInfo) -> str:
+        engine = others.data.get("engine")  # missing where it is wrong itself
+        if engine in cls.SAMPLERS and sampler not in cls.SAMPLERS[engine]:
+            *first, last = cls.SAMPLERS[engine]
+            raise ValueError(f"{sampler!r} is no sampler of {engine}, which has {', '.join(first)} and {last}")
+        return sampler
+
+    @field_validator("pruner")
+    @classmethod
+    def _pruner_of_the_engine(cls, pruner: str, others: ValidationInfo) -> str:
+        engine, sampler = others.data.get("engine"), others.data.get("sampler")
+        own = "hyperband" if sampler == "hyperband" else "none"
+        if engine == "keras-tuner" and sampler and pruner != own:
+            raise ValueError(f"{pruner!r} does not go with the sampler {sampler} of keras-tuner, only {own!r} does")
+        return pruner
+
+
+Augmentation = Literal[
+    # of images
+    "flip",
+    "vertical_flip",
+    "rotate",
+    "zoom",
+    "translate",
+    "brightness",
+    "contrast",
+    # of signals
+    "scale",
+    "jitter",
+    "time_shift",
+    "lead_drop",
+    # of DNA; of tokens
+    "reverse_complement",
+    "word_drop",
+]
 
 
 class Train(Part):
@@ -106,7 +167,7 @@ class Train(Part):
     patience: Annotated[int, Field(ge=1)] = 6
     batch: Annotated[int, Field(ge=1, le=4096)] | None = None
     class_weights: Literal["balanced", "root", "none"] = "balanced"
-    augment: tuple[Augmentation, ...] = ("flip", "rotate", "zoom", "brightness")
+    augment: tuple[Augmentation, ...] | None = None  # left out: what suits each kind of input
     precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
 
 
@@ -147,7 +208,7 @@ class Recipe(Part):
     intended_use: str = ""
     out_of_scope: str = ""
     data: Data
-    inputs: Annotated[dict[Name, ImageInput], Field(min_length=1)]
+    inputs: Annotated[dict[Name, Input], Field(min_length=1)]
     split: Split = PatientSplit(by="patient")
     search: Search = Search()
     train: Train = Train()

@@ -61,6 +61,9 @@ class AnyData(Part):
     sensitive: tuple[str, ...] = ()
     bands: dict[str, Band] = Field(default_factory=dict)
     duplicates: Literal["refuse", "drop", "group"] = "refuse"
+    task: Literal["multiclass", "multilabel", "ordinal"] = "multiclass"
+    # Columns that are known only afterwards, or were made from the reference standard: never inputs.
+    outcomes: tuple[str, ...] = ()
 
     @model_validator(mode="before")
     @classmethod
@@ -83,12 +86,18 @@ class AnyData(Part):
 
 
 class TableData(AnyData):
-    """One row a record in a csv, tsv or parquet file; image files lie below `root`."""
+    """One row a record in a csv, tsv or parquet file; files of inputs lie below `root`.
+
+    For several labels a record (`task: multilabel`) `target` holds them with `separator` between; `unlabelled` says
+    what an empty cell means: refuse the data, drop the record, or none of the labels.
+    """
 
     source: Literal["table"]
     table: str
     target: str
     patient: str | None = None
+    separator: str = ";"
+    unlabelled: Literal["refuse", "drop", "none"] = "refuse"
 
 
 class FolderData(AnyData):
@@ -123,16 +132,23 @@ class PhantomData(AnyData):
     """
 
     source: Literal["phantom"]
-    phantom: Literal["dermoscopy"] = "dermoscopy"
+    phantom: Literal["dermoscopy", "ecg", "notes", "dna"] = "dermoscopy"
     records: Annotated[int, Field(ge=40, le=1_000_000)] = 2000
     seed: int = 0
     difficulty: UnitInterval = 0.5
     shortcut: UnitInterval = 0.0
     disadvantage: UnitInterval = 0.0
-    sensitive: tuple[str, ...] = ("sex", "age_band", "skin_tone")
+    sensitive: tuple[str, ...] = ("sex", "age_band")
+
+
+class SampleData(AnyData):
+    """Real records that come with a package, so that a recipe runs with no file from outside."""
+
+    source: Literal["sample"]
+    sample: Literal["pbcseq", "breast_cancer"]
 
 
 Data = Annotated[
-    TableData | FolderData | NpzData | MedmnistData | PhantomData,
+    TableData | FolderData | NpzData | MedmnistData | PhantomData | SampleData,
     Field(discriminator="source"),
 ]
