@@ -17,10 +17,11 @@ import numpy.typing as npt
 import PIL
 
 from automed import runtime
-from automed.data import digests, images, store
+from automed.data import digests, store
+from automed.data.decode import images
+from automed.data.decode.unreadable import Unreadable, read
 from automed.data.records import Arrays, Files, Records
 from automed.data.store import Cached, Stored, attach
-from automed.data.unreadable import Unreadable, read
 from automed.errors import DataError, UsageError
 from automed.recipe import ImageInput
 
@@ -49,6 +50,7 @@ def load(records: Records, name: str, spec: ImageInput, progress: Progress | Non
         RunError: the disk is full, or the cache folder cannot be written.
     """
     item = records.items[name]
+    assert isinstance(item, Files | Arrays)
     shape = (len(item), *spec.size, spec.channels)
     if isinstance(item, Files):
         names = digests.of(item.paths)
@@ -66,13 +68,16 @@ def load(records: Records, name: str, spec: ImageInput, progress: Progress | Non
     return store.keep(key, shape, "uint8", blocks, about, runtime.cache_limit_bytes())
 
 
-def refuse_if_many(unreadable: Mapping[int, str], rows: npt.NDArray[np.int64], *, limit: float = LIMIT) -> None:
+def refuse_if_many(
+    unreadable: Mapping[int, str], rows: npt.NDArray[np.int64], *, limit: float = LIMIT, noun: str = "picture"
+) -> None:
     """Raise DataError where more than `limit` of the records cannot be read; the first rows and reasons are named.
 
     Args:
         unreadable: reasons by position.
         rows: row number of every record.
         limit: share that is tolerated.
+        noun: what is read.
     """
     if len(unreadable) <= limit * len(rows):
         return
@@ -80,7 +85,7 @@ def refuse_if_many(unreadable: Mapping[int, str], rows: npt.NDArray[np.int64], *
     listed = "; ".join(f"row {rows[place]}: {unreadable[place]}" for place in first)
     more = f"; and {len(unreadable) - len(first):,} more" if len(unreadable) > len(first) else ""
     raise DataError(
-        f"{len(unreadable):,} of {len(rows):,} pictures cannot be read ({listed}{more})",
+        f"{len(unreadable):,} of {len(rows):,} {noun}s cannot be read ({listed}{more})",
         where="data",
         hint=f"Up to {limit:.0%} are left out. Correct the files, or take the rows out of the table.",
     )

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from automed.errors import DataError
-from automed.recipe import ColumnSplit, Recipe, SiteSplit, TimeSplit
+from automed.recipe import ColumnSplit, Recipe, ScaffoldSplit, SiteSplit, TableData, TimeSplit
 from automed.registry import nearest
 
 UNKNOWN = "unknown"  # the band of a number that is missing
@@ -66,6 +66,42 @@ def positions(
     return y, classes
 
 
+def several(
+    recipe: Recipe, labels: Sequence[str | None], rows: npt.NDArray[np.int64], what: str
+) -> tuple[npt.NDArray[np.int64], tuple[str, ...], npt.NDArray[np.int64]]:
+    """Labels of records that may have several, as int64 (n, classes) of 0 and 1, their keys, and which rows to keep.
+
+    Raises:
+        DataError: labels that are not in `data.classes`, empty cells that `data.unlabelled` refuses, with row numbers.
+    """
+    data = recipe.data
+    assert isinstance(data, TableData)
+    lists = [
+        [part.strip() for part in label.split(data.separator) if part.strip()] if label else [] for label in labels
+    ]
+    known = tuple(data.classes) if data.classes else tuple(sorted({part for parts in lists for part in parts}))
+    place = {name: number for number, name in enumerate(known)}
+    strange = rows[[any(part not in place for part in parts) for parts in lists]]
+    if len(strange):
+        hint = "Correct these rows, or add the label to data.classes."
+        raise DataError(
+            f"{len(strange):,} rows hold labels that are not in data.classes ({name_rows(strange)})",
+            where=what,
+            hint=hint,
+        )
+    if len(known) < 2:
+        raise DataError(f"{len(known)} labels, at least two are needed", where=what)
+    y = np.zeros((len(lists), len(known)), np.int64)
+    for number, parts in enumerate(lists):
+        y[number, [place[part] for part in parts]] = 1
+    empty = ~y.any(axis=1)
+    if empty.any() and data.unlabelled == "refuse":
+        hint = "Say what an empty cell means, data.unlabelled: drop (leave the record out) or none (no label applies)."
+        raise DataError(f"{int(empty.sum()):,} records have no label ({name_rows(rows[empty])})", where=what, hint=hint)
+    kept = np.flatnonzero(~empty) if data.unlabelled == "drop" else np.arange(len(rows))
+    return y, known, kept.astype(np.int64)
+
+
 def add_bands(recipe: Recipe, frame: pd.DataFrame, where: str) -> pd.DataFrame:
     """The frame with the columns of `data.bands`: edges 0, 40, 60 give "0-39", "40-59", "60+"; missing is "unknown".
 
@@ -88,7 +124,7 @@ def check_columns(recipe: Recipe, frame: pd.DataFrame, where: str) -> None:
     """Raise RecipeError where `data.sensitive` or `split.column` names a column that is not there."""
     for column in recipe.data.sensitive:
         require(recipe, "data.sensitive", column, frame.columns, where)
-    if isinstance(recipe.split, ColumnSplit | TimeSplit | SiteSplit):
+    if isinstance(recipe.split, ColumnSplit | TimeSplit | SiteSplit | ScaffoldSplit):
         require(recipe, "split.column", recipe.split.column, frame.columns, where)
 
 

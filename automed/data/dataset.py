@@ -1,4 +1,4 @@
-"""The prepared records: memory-mapped pictures with labels, splits and training statistics.
+"""The prepared records: memory-mapped inputs with labels, splits and what was fitted on the training records.
 
 This is what every stage after preparation reads, in the parent and in the workers. Nothing is decoded again.
 """
@@ -26,9 +26,9 @@ class Dataset:
     """Records of one run.
 
     Attributes:
-        images: by input name, uint8 (m, h, w, c) memory map of the cache.
-        position: int64 (n,), where a record's picture lies in the map.
-        y: int64 (n,).
+        arrays: by input name, the memory map (m, ...) of the cache, laid out as its kind says.
+        position: int64 (n,), the row of a record in the maps.
+        y: int64 (n,), the class; for several labels a record int64 (n, classes) of 0 and 1.
         record: int64 (n,), row number in the source.
         patient: int64 (n,), the same number for the same patient.
         split: object (n,).
@@ -37,7 +37,7 @@ class Dataset:
         frame: splits.parquet with the sensitive columns.
     """
 
-    images: Mapping[str, npt.NDArray[np.uint8]]
+    arrays: Mapping[str, npt.NDArray[Any]]
     position: npt.NDArray[np.int64]
     y: npt.NDArray[np.int64]
     record: npt.NDArray[np.int64]
@@ -51,21 +51,23 @@ class Dataset:
     def open(cls, run: Run) -> Dataset:
         """The data of a prepared run; raises RunError where the cache entry is gone."""
         facts = read_json(run.data)
-        images = {}
+        arrays = {}
         for name, entry in facts["inputs"].items():
-            images[name] = cache.attach(cache.file_of(entry["cache"]))
+            arrays[name] = cache.attach(cache.file_of(entry["cache"]))
         try:
             frame = pd.read_parquet(run.splits)
         except (OSError, ValueError) as problem:
             raise RunError("cannot be read", where=str(run.splits)) from problem
+        classes = tuple(entry["key"] for entry in facts["classes"])
+        several = [f"y_{k}" for k in range(len(classes))]
         return cls(
-            images=images,
+            arrays=arrays,
             position=frame["position"].to_numpy(np.int64),
-            y=frame["label"].to_numpy(np.int64),
+            y=frame["label" if "label" in frame else several].to_numpy(np.int64),
             record=frame["record"].to_numpy(np.int64),
             patient=pd.factorize(frame["patient"])[0].astype(np.int64),
             split=frame["split"].to_numpy(object),
-            classes=tuple(entry["key"] for entry in facts["classes"]),
+            classes=classes,
             facts=facts,
             frame=frame,
         )
@@ -76,18 +78,33 @@ class Dataset:
             raise ValueError(f"no split is called {split!r}")
         return np.flatnonzero(self.split == split)
 
-    def take(self, name: str, index: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
-        """Pictures (len(index), h, w, c) of one input, read in the order of the file."""
-        positions = self.position[index]
+    @property
+    def task(self) -> str:
+        """multiclass, multilabel or ordinal."""
+        return str(self.facts.get("task", "multiclass"))
+
+    def targets(self, index: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
+        """What a loss compares with: float32 (len(index), classes), one-hot or several ones."""
+        y = self.y[index]
+        return y.astype(np.float32) if y.ndim == 2 else np.eye(len(self.classes), dtype=np.float32)[y]
+
+    def take(self, name: str, index: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
+        """Rows (len(index), ...) of one input, read in the order of the file."""
+        positions, values = self.position[index], self.arrays[name]
         order = np.argsort(positions, kind="stable")
-        picked = np.empty((len(index), *self.images[name].shape[1:]), np.uint8)
-        picked[order] = self.images[name][positions[order]]
+        picked = np.empty((len(index), *values.shape[1:]), values.dtype)
+        picked[order] = values[positions[order]]
         return picked
 
     @property
     def nbytes(self) -> int:
-        """Size of all pictures, bytes."""
-        return sum(int(np.prod(values.shape[1:])) * len(self.y) for values in self.images.values())
+        """Size of all inputs, bytes."""
+        return sum(int(np.prod(v.shape[1:])) * v.itemsize * len(self.y) for v in self.arrays.values())
+
+
+def label_columns(y: npt.NDArray[np.int64]) -> dict[str, npt.NDArray[np.int64]]:
+    """Labels as columns of a table: `label`, or y_0, y_1, ... where a record may have several."""
+    return {"label": y} if y.ndim == 1 else {f"y_{k}": y[:, k] for k in range(y.shape[1])}
 
 
 def channel_statistics(

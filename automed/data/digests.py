@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from automed import runtime
-from automed.data.unreadable import Unreadable, system_reasons
+from automed.data.decode.unreadable import Unreadable, system_reasons
 
 UNREADABLE = "!"  # first sign of what stands for a file that cannot be read; the reason follows
 _FRESH_NS = 2_000_000_000  # a file changed this lately could change again without its time telling

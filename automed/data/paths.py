@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from automed.data.columns import name_rows
-from automed.data.images import EXTENSIONS
+from automed.data.decode.images import EXTENSIONS
 from automed.data.records import Files
 from automed.errors import DataError
 from automed.recipe import Recipe
@@ -25,23 +25,24 @@ _SAMPLE = 20  # files whose absence says that the pattern is wrong
 
 @dataclass(frozen=True)
 class Pattern:
-    """Where one input's files lie: pieces of (literal text, column or None), and the recipe's key for messages."""
+    """Where the files of one input lie: key of the recipe, pieces of (text, column or None), extensions to look for."""
 
     key: str
     pieces: tuple[tuple[str, str | None], ...]
+    extensions: tuple[str, ...]
 
     @classmethod
-    def parse(cls, recipe: Recipe, name: str) -> Pattern:
+    def parse(cls, recipe: Recipe, name: str, extensions: Collection[str] = EXTENSIONS) -> Pattern:
         """The pattern of `inputs.<name>.column`; a plain column name is a pattern of one piece.
 
         Raises:
             RecipeError: missing, or more than column names in braces.
         """
-        key, column = f"inputs.{name}.column", recipe.inputs[name].column
+        key, column = f"inputs.{name}.column", getattr(recipe.inputs[name], "column", None)
         if not column:
             raise recipe.fail(key, "is missing", hint=f"Name the column with the paths, or write {_EXAMPLE}")
         if "{" not in column and "}" not in column:
-            return cls(key, (("", column),))
+            return cls(key, (("", column),), tuple(extensions))
         try:
             pieces = list(Formatter().parse(column))
         except ValueError as problem:
@@ -49,7 +50,7 @@ class Pattern:
         # Formats ({a:>3}) would be expressions in YAML.
         if any(form or conversion or field == "" for _, field, form, conversion in pieces):
             raise recipe.fail(key, "may hold column names in braces and nothing more", hint=f"Write {_EXAMPLE}")
-        return cls(key, tuple((literal, field) for literal, field, _, _ in pieces))
+        return cls(key, tuple((literal, field) for literal, field, _, _ in pieces), tuple(extensions))
 
     @property
     def fields(self) -> tuple[str, ...]:
@@ -63,7 +64,7 @@ class Pattern:
             DataError: names that fit several files, with row numbers.
             RecipeError: the pattern leads to no file at all; the hint says where such files lie.
         """
-        root, folders = recipe.root, _Folders()
+        root, folders = recipe.root, _Folders(self.extensions)
         paths: list[Path] = []
         twice: list[int] = []
         for number, row in enumerate(rows):
@@ -72,7 +73,7 @@ class Pattern:
                 paths.append(Path())
                 continue
             path = root / "".join(f"{literal}{value}" for (literal, _), value in zip(self.pieces, values, strict=True))
-            if path.suffix.lower() not in EXTENSIONS:
+            if path.suffix.lower() not in self.extensions:
                 found = folders.named(path)
                 path = path.with_name(found[0]) if found else path
                 if len(found) > 1:
@@ -101,7 +102,8 @@ class Pattern:
 class _Folders:
     """Names of image files by name without extension, each folder listed once."""
 
-    def __init__(self) -> None:
+    def __init__(self, extensions: Collection[str]) -> None:
+        self._extensions = extensions
         self._seen: dict[Path, dict[str, list[str]]] = {}
 
     def named(self, path: Path) -> list[str]:
@@ -110,7 +112,7 @@ class _Folders:
             names: dict[str, list[str]] = {}
             if path.parent.is_dir():
                 for file in sorted(path.parent.iterdir()):
-                    known = file.suffix.lower() in EXTENSIONS
+                    known = file.suffix.lower() in self._extensions
                     names.setdefault(file.stem if known else file.name, []).append(file.name)
             self._seen[path.parent] = names
         return self._seen[path.parent].get(path.name, [])

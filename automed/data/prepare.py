@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -16,9 +17,13 @@ import numpy.typing as npt
 import pandas as pd
 
 from automed.data import SOURCES, cache, splits
-from automed.data.check import Finding, check, raise_on_leak
-from automed.data.dataset import channel_statistics
-from automed.data.duplicates import find, resolve
+from automed.data.checks import duplicates
+from automed.data.checks.check import Finding, check, raise_on_leak
+from automed.data.checks.duplicates import Duplicates, resolve
+from automed.data.checks.outcomes import outcomes_among_inputs
+from automed.data.dataset import label_columns
+from automed.data.kinds import KINDS
+from automed.data.kinds.kind import ABSENT, Fitted, Held, Kind
 from automed.data.records import SPLITS, Files, Records
 from automed.errors import DataError
 from automed.events import Listen, Note, Progress, StageStarted
@@ -28,12 +33,13 @@ from automed.run import Run, write_atomically, write_json
 
 @dataclass(frozen=True, eq=False)
 class Prepared:
-    """Readable records with their decoded pictures, split and findings.
+    """Readable records with their inputs, split and findings.
 
     Attributes:
         records: n readable records.
-        cached: by input name, the decoded pictures of all m >= n records of the source.
-        position: int64 (n,), where a record's picture lies among the m.
+        stored: by input name, the array of all m >= n records of the source, as models read it.
+        fitted: by input name, what was learnt from the training records.
+        position: int64 (n,), the row of a record among the m.
         split: object (n,).
         findings: what the check has to say.
         unreadable: rows that were left out, with reasons.
@@ -41,7 +47,8 @@ class Prepared:
     """
 
     records: Records
-    cached: dict[str, cache.Cached]
+    stored: dict[str, cache.Cached]
+    fitted: dict[str, Fitted]
     position: npt.NDArray[np.int64]
     split: npt.NDArray[np.object_]
     findings: list[Finding]
@@ -58,13 +65,14 @@ def inspect(recipe: Recipe, listen: Listen) -> Prepared:
     """
     listen(StageStarted("data", f"reading the {recipe.data.source}"))
     records: Records = SOURCES.load(recipe.data.source)(recipe)
+    kinds: dict[str, Kind] = {name: KINDS.load(spec.kind) for name, spec in recipe.inputs.items()}
 
     def progress(done: int, total: int) -> None:
         listen(Progress("decoding", done, total))
 
-    cached = {name: cache.load(records, name, spec, progress) for name, spec in recipe.inputs.items()}
-    lost = {place: reason for entry in cached.values() for place, reason in entry.unreadable.items()}
-    cache.refuse_if_many(lost, records.rows)
+    held = {name: kind.read(recipe, records, name, progress) for name, kind in kinds.items()}
+    lost = _lost(recipe, held, len(records))
+    cache.refuse_if_many(lost, records.rows, noun=_noun(kinds))
     rows = records.rows
     # Arrays are in the cache now; taking some of the records must not copy them into memory.
     records = replace(records, items={name: item for name, item in records.items.items() if isinstance(item, Files)})
@@ -72,12 +80,53 @@ def inspect(recipe: Recipe, listen: Listen) -> Prepared:
     if lost:
         records = records.take(position)
     listen(StageStarted("data", "splitting and checking"))
-    images = {name: entry.values for name, entry in cached.items()}
-    found = find(images, position)
-    records, split, kept = resolve(recipe, records, images, found=found)
+    found = _duplicates(kinds, held, position)
+    records, split, kept = resolve(recipe, records, found)
+    position = position[kept]
+    train = np.flatnonzero(split == "train")
+    if not len(train):
+        raise DataError("no record is left for training", where="split")
+    fitted = {n: kind.fit(recipe, held[n], n, position, train, records.rows) for n, kind in kinds.items()}
+    stored = {n: kind.store(recipe, held[n], n, fitted[n]) for n, kind in kinds.items()}
     unreadable = {int(rows[place]): lost[place] for place in sorted(lost)}
-    findings = check(recipe, records, images, split, unreadable, found=found.take(kept))
-    return Prepared(records, cached, position[kept], split, findings, unreadable, len(position) - len(kept))
+    further = [finding for entry in fitted.values() for finding in entry.findings]
+    further += outcomes_among_inputs(recipe)
+    findings = check(recipe, records, found.take(kept), split, unreadable, noun=_noun(kinds), further=further)
+    return Prepared(records, stored, fitted, position, split, findings, unreadable, len(found.exact) - len(kept))
+
+
+def _lost(recipe: Recipe, held: Mapping[str, Held], count: int) -> dict[int, str]:
+    """Records that cannot be used, with the reason: an input is damaged, or nothing at all is there."""
+    lost: dict[int, str] = {}
+    present = np.zeros(count, bool)
+    for name, entry in held.items():
+        absent = np.array([place for place, reason in entry.unreadable.items() if reason == ABSENT], np.int64)
+        if len(absent) == count:
+            raise recipe.fail(
+                f"inputs.{name}", "is missing in every record", hint="Take it out, or correct its column."
+            )
+        here = np.ones(count, bool)
+        here[absent] = False
+        present |= here
+        lost.update({place: reason for place, reason in entry.unreadable.items() if reason != ABSENT})
+    lost.update({int(place): ABSENT for place in np.flatnonzero(~present)})
+    return lost
+
+
+def _duplicates(kinds: Mapping[str, Kind], held: Mapping[str, Held], position: npt.NDArray[np.int64]) -> Duplicates:
+    found = [kind.duplicates(held[name], position) for name, kind in kinds.items()]
+    told = [each for each in found if each is not None]
+    if not told:
+        return duplicates.none(len(position))
+    whole = duplicates.combine(told)
+    # What is absent has no content either, and that is no fault of the record.
+    absent = [place for entry in held.values() for place, reason in entry.unreadable.items() if reason == ABSENT]
+    return replace(whole, constant=whole.constant & ~np.isin(position, np.array(absent, np.int64)))
+
+
+def _noun(kinds: Mapping[str, Kind]) -> str:
+    nouns = {kind.noun for kind in kinds.values()}
+    return nouns.pop() if len(nouns) == 1 else "input"
 
 
 def prepare(recipe: Recipe, run: Run, listen: Listen) -> dict[str, Any]:
@@ -105,19 +154,18 @@ def prepare(recipe: Recipe, run: Run, listen: Listen) -> dict[str, Any]:
 def describe(recipe: Recipe, prepared: Prepared) -> dict[str, Any]:
     """The content of data.json."""
     records, split = prepared.records, prepared.split
-    train = np.flatnonzero(split == "train")
-    if not len(train):
-        raise DataError("no record is left for training", where="split")
     inputs = {}
-    for name, entry in prepared.cached.items():
-        mean, deviation = channel_statistics(entry.values, prepared.position[train])
-        shape = list(entry.values.shape[1:])
-        inputs[name] = {"cache": entry.key, "shape": shape, "mean": mean, "std": deviation}
+    for name, entry in prepared.stored.items():
+        layout = {"shape": list(entry.values.shape[1:]), "dtype": str(entry.values.dtype)}
+        kind = recipe.inputs[name].kind
+        inputs[name] = {"kind": kind, "cache": entry.key, **layout, **prepared.fitted[name].facts}
+    bears = records.bears
     specs = recipe.data.classes or {}
     proof = splits.prove(records, split, prepared.findings)
     return {
         "source": recipe.data.source,
         "phantom": records.phantom,
+        "task": records.task,
         "n": len(records),
         "fingerprint": _fingerprint(prepared),
         "classes": [
@@ -125,9 +173,9 @@ def describe(recipe: Recipe, prepared: Prepared) -> dict[str, Any]:
             for key in records.classes
         ],
         "counts": {
-            part: {key: int(((split == part) & (records.y == k)).sum()) for k, key in enumerate(records.classes)}
-            for part in SPLITS
+            part: {key: int(bears[split == part, k].sum()) for k, key in enumerate(records.classes)} for part in SPLITS
         },
+        "records": {part: int((split == part).sum()) for part in SPLITS},
         "patients_named": records.patients_named,
         "patients": {part: len(set(records.patient[split == part])) for part in SPLITS},
         "disjoint": proof,
@@ -147,7 +195,7 @@ def _urgent(specs: dict[str, Any], key: str) -> bool:
 def _fingerprint(prepared: Prepared) -> str:
     """What the models see: pictures, labels, patients' grouping and split; the same on every machine."""
     whole = hashlib.sha256()
-    for name, entry in sorted(prepared.cached.items()):
+    for name, entry in sorted(prepared.stored.items()):
         whole.update(f"{name}:{entry.key}".encode())
     groups = pd.factorize(prepared.records.patient)[0].astype(np.int64)
     for values in (prepared.position, prepared.records.y, groups):
@@ -167,7 +215,7 @@ def _write_splits(recipe: Recipe, run: Run, prepared: Prepared) -> None:
             "record": records.rows,
             "split": prepared.split.astype(str),
             "patient": hashes[codes],
-            "label": records.y,
+            **label_columns(records.y),
             "position": prepared.position,
         }
     )

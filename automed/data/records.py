@@ -10,6 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from automed.recipe import Events
+
 SPLITS = ("train", "validation", "test")
 
 
@@ -25,7 +27,7 @@ class Files:
 
 @dataclass(frozen=True, eq=False)
 class Arrays:
-    """Pictures that are arrays already: (n, h, w) or (n, h, w, c), uint8 or uint16."""
+    """What is an array already, one row a record: pictures (n, h, w) or (n, h, w, c), signals (n, t) or (n, t, c)."""
 
     values: npt.NDArray[np.generic]
 
@@ -33,7 +35,62 @@ class Arrays:
         return len(self.values)
 
 
-Items = Files | Arrays
+@dataclass(frozen=True, eq=False)
+class Texts:
+    """One text a record, as written; None where the cell is empty."""
+
+    values: npt.NDArray[np.object_]
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+
+@dataclass(frozen=True, eq=False)
+class Cells:
+    """Columns of a table, one row a record (RangeIndex): numbers, or text where the column holds categories."""
+
+    frame: pd.DataFrame
+
+    def __len__(self) -> int:
+        return len(self.frame)
+
+
+@dataclass(frozen=True, eq=False)
+class Observations:
+    """Irregular observations of n records in a long table that may be larger than memory.
+
+    Attributes:
+        path: csv, csv.gz, tsv or parquet.
+        spec: names of its columns, width and number of bins.
+        keys: object (n,), text of the column `spec.record` of each record.
+        until: float64 (n,) where a record sees only what was observed at or before this time; None: everything.
+        start: float64 (n,), the time that bin 0 of a record begins at; None: 0.
+    """
+
+    path: Path
+    spec: Events
+    keys: npt.NDArray[np.object_]
+    until: npt.NDArray[np.float64] | None = None
+    start: npt.NDArray[np.float64] | None = None
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+
+Items = Files | Arrays | Texts | Cells | Observations
+
+
+def pick(items: Items, index: npt.NDArray[np.int64]) -> Items:
+    """The same for the records at `index` only, in that order."""
+    if isinstance(items, Files):
+        return Files(tuple(items.paths[i] for i in index))
+    if isinstance(items, Cells):
+        return Cells(items.frame.iloc[index].reset_index(drop=True))
+    if isinstance(items, Observations):
+        until = None if items.until is None else items.until[index]
+        start = None if items.start is None else items.start[index]
+        return Observations(items.path, items.spec, items.keys[index], until, start)
+    return type(items)(items.values[index])  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,15 +99,16 @@ class Records:
 
     Attributes:
         frame: one row a record (RangeIndex), the source's columns without pixel data.
-        y: int64 (n,), position in `classes`.
+        y: int64 (n,), position in `classes`; for several labels a record int64 (n, len(classes)) of 0 and 1.
         classes: class keys as text; the order is the order of the model's outputs.
         patient: object (n,), text: what must not be in two splits.
         items: by input name, what is to be decoded.
         rows: int64 (n,), 1-based row of the source without its header: what messages name.
         split: object (n,) of train, validation, test where the source has an official split.
-        masks: uint8 (n, h, w) in {0, 1}: where the sign is, if the source knows.
+        masks: uint8 (n, ...) in {0, 1}, of pixels, steps or letters: where the sign is, if the source knows.
         phantom: True where no patient stands behind the records.
         patients_named: False where the source says nothing about patients, so that each record counts as one.
+        task: multiclass, multilabel, ordinal.
     """
 
     frame: pd.DataFrame
@@ -63,27 +121,41 @@ class Records:
     masks: npt.NDArray[np.uint8] | None = None
     phantom: bool = False
     patients_named: bool = True
+    task: str = "multiclass"
 
     def __len__(self) -> int:
         return len(self.y)
 
+    @property
+    def strata(self) -> npt.NDArray[np.int64]:
+        """int64 (n,), the group that a split should deal out in proportion: the class, or of several the rarest label.
+
+        Records without any label are a group of their own, `len(classes)`.
+        """
+        if self.y.ndim == 1:
+            return self.y
+        often = np.where(self.y == 1, self.y.sum(axis=0), len(self.y) + 1)
+        return np.where(self.y.any(axis=1), often.argmin(axis=1), len(self.classes)).astype(np.int64)
+
+    @property
+    def bears(self) -> npt.NDArray[np.bool_]:
+        """bool (n, len(classes)), which class or labels each record has."""
+        if self.y.ndim == 2:
+            return np.asarray(self.y == 1)
+        return np.asarray(self.y[:, None] == np.arange(len(self.classes)))
+
     def take(self, index: npt.NDArray[np.int64]) -> Records:
         """The same records at `index` only, in that order."""
-        items: dict[str, Items] = {}
-        for name, item in self.items.items():
-            if isinstance(item, Files):
-                items[name] = Files(tuple(item.paths[i] for i in index))
-            else:
-                items[name] = Arrays(item.values[index])
         return Records(
             frame=self.frame.iloc[index].reset_index(drop=True),
             y=self.y[index],
             classes=self.classes,
             patient=self.patient[index],
-            items=items,
+            items={name: pick(item, index) for name, item in self.items.items()},
             rows=self.rows[index],
             split=None if self.split is None else self.split[index],
             masks=None if self.masks is None else self.masks[index],
             phantom=self.phantom,
             patients_named=self.patients_named,
+            task=self.task,
         )

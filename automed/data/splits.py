@@ -9,11 +9,13 @@ import numpy.typing as npt
 import pandas as pd
 
 from automed.data.allotment import allot, lottery
+from automed.data.checks.findings import Finding
 from automed.data.columns import name_rows
-from automed.data.findings import Finding
 from automed.data.records import SPLITS, Records
+from automed.data.scaffolds import deal, scaffolds
+from automed.data.texts import texts
 from automed.errors import DataError, LeakError
-from automed.recipe import ColumnSplit, OfficialSplit, PatientSplit, Recipe, SiteSplit, TimeSplit
+from automed.recipe import ColumnSplit, OfficialSplit, PatientSplit, Recipe, ScaffoldSplit, SiteSplit, TimeSplit
 
 Names = npt.NDArray[np.object_]
 
@@ -52,6 +54,8 @@ def assign(recipe: Recipe, records: Records, *, judge: bool = True) -> Names:
         split = _by_time(records, rule)
     elif isinstance(rule, SiteSplit):
         split = _by_site(records, rule)
+    elif isinstance(rule, ScaffoldSplit):
+        split = _by_scaffold(records, rule)
     else:
         split = _official(recipe, records, rule)
     _refuse_useless(records, split)
@@ -111,7 +115,7 @@ def _by_patient(records: Records, fractions: tuple[float, float, float], seed: i
             where="split",
             hint="Records of more patients are needed; three are the least, some dozens make sense.",
         )
-    return np.array(SPLITS, object)[allot(records.patient, records.y, fractions, seed)]
+    return np.array(SPLITS, object)[allot(records.patient, records.strata, fractions, seed)]
 
 
 def _by_column(records: Records, column: str) -> Names:
@@ -200,8 +204,26 @@ def _by_site(records: Records, rule: SiteSplit) -> Names:
     split = np.full(len(records), "test", object)
     rest = rule.fractions.train + rule.fractions.validation
     shares = (rule.fractions.train / rest, rule.fractions.validation / rest)
-    split[inside] = np.array(SPLITS, object)[allot(records.patient[inside], records.y[inside], shares, rule.seed)]
+    split[inside] = np.array(SPLITS, object)[allot(records.patient[inside], records.strata[inside], shares, rule.seed)]
     return split
+
+
+def _by_scaffold(records: Records, rule: ScaffoldSplit) -> Names:
+    """Molecules of one scaffold whole, the largest scaffolds for training: the test asks for unlike molecules."""
+    fractions = (rule.fractions.train, rule.fractions.validation, rule.fractions.test)
+    return np.array(SPLITS, object)[deal(scaffolds_of(records, rule.column), fractions)]
+
+
+def scaffolds_of(records: Records, column: str) -> Names:
+    """object (n,), the scaffold of every record's molecule; raises DataError for records without SMILES."""
+    smiles = texts(records.frame[column])
+    empty = records.rows[[text is None for text in smiles]]
+    if len(empty):
+        hint = "Fill in the column, or remove these rows: an unknown molecule cannot be kept apart."
+        raise DataError(
+            f"{len(empty):,} records have no SMILES ({name_rows(empty)})", where=f"split.column {column}", hint=hint
+        )
+    return scaffolds([text for text in smiles if text is not None])
 
 
 def _official(recipe: Recipe, records: Records, rule: OfficialSplit) -> Names:
@@ -213,16 +235,17 @@ def _official(recipe: Recipe, records: Records, rule: OfficialSplit) -> Names:
 
 def _refuse_useless(records: Records, split: Names) -> None:
     """Raise DataError where nothing can be learnt or tested; a class missing elsewhere is the check's to tell."""
-    counts = {name: np.bincount(records.y[split == name], minlength=len(records.classes)) for name in SPLITS}
-    if empty := [key for k, key in enumerate(records.classes) if not (records.y == k).any()]:
+    bears = records.bears
+    counts = {name: bears[split == name].sum(axis=0) for name in SPLITS}
+    if empty := [key for k, key in enumerate(records.classes) if not bears[:, k].any()]:
         hint = "Take it out of data.classes, or add such records."
         raise DataError(f"no record has the class {_listed(empty)}", where="split", hint=hint)
     remedy = "Merge or leave out rare classes, add records, or split otherwise (by patient, by another seed)."
     for name, present in counts.items():
-        if not present.any():
+        if not (split == name).any():
             hint = "Every split needs records: split: {by: patient} makes all three."
             raise DataError(f"no record is in {name}", where="split", hint=hint)
-        if name != "train" and (present > 0).sum() < 2:
+        if name != "train" and records.task != "multilabel" and (present > 0).sum() < 2:
             raise DataError(f"{name} has records of one class only", where="split", hint=remedy)
     absent = [key for key, number in zip(records.classes, counts["train"], strict=True) if not number]
     if absent:

@@ -98,7 +98,7 @@ def keep(
     return found
 
 
-def attach(path: Path) -> npt.NDArray[np.uint8]:
+def attach(path: Path) -> npt.NDArray[Any]:
     """Map an entry's file in another process, and keep the entry from being removed while it is mapped.
 
     Raises:

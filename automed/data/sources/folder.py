@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from automed.data.columns import add_bands, check_columns, name_rows, own_patients, positions
-from automed.data.images import EXTENSIONS
+from automed.data.decode.images import EXTENSIONS
 from automed.data.records import SPLITS, Files, Records
 from automed.errors import DataError
 from automed.recipe import FolderData, Recipe
@@ -41,7 +41,7 @@ def read(recipe: Recipe) -> Records:
     """
     data = recipe.data
     assert isinstance(data, FolderData)
-    if len(recipe.inputs) != 1:
+    if [spec.kind for spec in recipe.inputs.values()] != ["image"]:
         raise recipe.fail("inputs", "must be one image: a folder tree holds one file a record")
     root = recipe.root
     if not root.is_dir():

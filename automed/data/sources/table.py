@@ -1,29 +1,29 @@
-"""Source `table`: one row a record in a csv, tsv or parquet file, and image files below the root."""
+"""Source `table`: one row a record in a csv, tsv or parquet file, and files of inputs below the root."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from automed.data.columns import add_bands, check_columns, name_rows, own_patients, positions, require
-from automed.data.paths import Pattern
+from automed.data.columns import add_bands, check_columns, name_rows, own_patients, positions, require, several
+from automed.data.kinds import KINDS
+from automed.data.kinds.kind import Kind
 from automed.data.records import Items, Records
+from automed.data.texts import texts
 from automed.errors import DataError
-from automed.recipe import Recipe, TableData
+from automed.recipe import Recipe, SignalInput, TableData, TabularInput
 from automed.registry import nearest
 
-SEPARATORS = {".csv": ",", ".tsv": "\t", ".tab": "\t"}
+SEPARATORS = {".csv": ",", ".data": ",", ".tsv": "\t", ".tab": "\t"}
 PARQUET = (".parquet", ".pq")
-_MISSING = frozenset({"", "NA", "N/A", "#N/A", "n/a", "NaN", "nan", "NULL", "null", "None", "<NA>"})
 
 
 def read(recipe: Recipe) -> Records:
-    """Records of a table; an input's `column` holds paths, or is a pattern: `images/{image_id}.jpg`.
-
-    A file named without an extension is found by the known ones.
+    """Records of a table; each kind of input says which columns it reads and how.
 
     Raises:
         RecipeError: a column that is not there, with the nearest that is; a column that leads to no file at all.
@@ -32,37 +32,33 @@ def read(recipe: Recipe) -> Records:
     data = recipe.data
     assert isinstance(data, TableData)
     path = recipe.path(data.table)
-    patterns = {name: Pattern.parse(recipe, name) for name in recipe.inputs}
-    as_text = list(
-        dict.fromkeys(
-            [
-                data.target,
-                *([data.patient] if data.patient else []),
-                *(field for pattern in patterns.values() for field in pattern.fields),
-            ]
-        )
-    )
-    frame = _load(path, as_text)
+    kinds: dict[str, Kind] = {name: KINDS.load(spec.kind) for name, spec in recipe.inputs.items()}
+    fields = [field for name, kind in kinds.items() for field in kind.fields(recipe, name)]
+    # Numbers of a table stay numbers; everything else must keep leading zeros and words such as None.
+    numbers = {c for spec in recipe.inputs.values() if isinstance(spec, TabularInput) for c in spec.columns}
+    numbers |= {c for spec in recipe.inputs.values() if isinstance(spec, SignalInput) for c in spec.columns or ()}
+    named = [data.target, *([data.patient] if data.patient else []), *(column for _, column in fields)]
+    frame = _load(path, [column for column in dict.fromkeys(named) if column not in numbers])
     if frame.empty:
         raise DataError("no rows", where=data.table)
-
     require(recipe, "data.target", data.target, frame.columns, data.table)
     if data.patient:
         require(recipe, "data.patient", data.patient, frame.columns, data.table)
-    for pattern in patterns.values():
-        for field in pattern.fields:
-            require(recipe, pattern.key, field, frame.columns, data.table)
+    for key, column in fields:
+        require(recipe, key, column, frame.columns, data.table)
     frame = add_bands(recipe, frame, data.table)
     check_columns(recipe, frame, data.table)
 
     rows = np.arange(1, len(frame) + 1, dtype=np.int64)
     known = frozenset(data.classes or ())
-    y, classes = positions(recipe, _texts(frame[data.target], keep=known), rows, f"{data.table}, {data.target}")
-    items: dict[str, Items] = {
-        name: pattern.files(recipe, {field: _texts(frame[field]) for field in pattern.fields}, rows)
-        for name, pattern in patterns.items()
-    }
-    return Records(
+    what, labels = f"{data.table}, {data.target}", texts(frame[data.target], keep=known)
+    if data.task == "multilabel":
+        y, classes, kept = several(recipe, labels, rows, what)
+    else:
+        kept = np.arange(len(rows), dtype=np.int64)
+        y, classes = positions(recipe, labels, rows, what)
+    items: dict[str, Items] = {name: kind.items(recipe, name, frame, rows) for name, kind in kinds.items()}
+    records = Records(
         frame=frame,
         y=y,
         classes=classes,
@@ -70,7 +66,9 @@ def read(recipe: Recipe) -> Records:
         items=items,
         rows=rows,
         patients_named=data.patient is not None,
+        task=data.task,
     )
+    return records if len(kept) == len(rows) else records.take(kept)
 
 
 def _load(path: Path, as_text: list[str]) -> pd.DataFrame:
@@ -83,11 +81,17 @@ def _load(path: Path, as_text: list[str]) -> pd.DataFrame:
             return pd.read_parquet(path).reset_index(drop=True)
         separator = SEPARATORS[suffix]
         # Without index_col=False a trailing comma in each row would make the first column an index.
-        frame = pd.read_csv(path, sep=separator, index_col=False, low_memory=False, encoding="utf-8-sig")
+        names = [str(name).strip() for name in pd.read_csv(path, sep=separator, nrows=0, encoding="utf-8-sig").columns]
+        plain: dict[str, Any] = {
+            "sep": separator,
+            "index_col": False,
+            "encoding": "utf-8-sig",
+            "names": names,
+            "header": 0,
+        }
+        frame: pd.DataFrame = pd.read_csv(path, low_memory=False, skipinitialspace=True, **plain)
         wanted = [name for name in as_text if name in frame.columns]
-        words = pd.read_csv(
-            path, sep=separator, index_col=False, usecols=wanted, dtype=str, na_filter=False, encoding="utf-8-sig"
-        )
+        words = pd.read_csv(path, usecols=wanted, dtype=str, na_filter=False, **plain)
     except FileNotFoundError as problem:
         guess = nearest(path.name, [entry.name for entry in path.parent.iterdir()] if path.parent.is_dir() else [])
         hint = f"Did you mean {guess!r}?" if guess else f"Looked in {path.parent}."
@@ -100,22 +104,10 @@ def _load(path: Path, as_text: list[str]) -> pd.DataFrame:
     return frame.assign(**{name: words[name] for name in wanted})
 
 
-def _texts(column: pd.Series[str], *, keep: frozenset[str] = frozenset()) -> list[str | None]:
-    """Cells as stripped text, None where empty; words that mean "missing" stay if they are in `keep`."""
-    # A parquet column of whole numbers with gaps is one of fractions: 1.0 is the class 1.
-    if pd.api.types.is_float_dtype(column.dtype) and (column.dropna() % 1 == 0).all():
-        column = column.astype("Int64").astype("string")
-    texts: list[str | None] = []
-    for cell in column.to_numpy(object):
-        text = "" if pd.isna(cell) else str(cell).strip()
-        texts.append(None if text in _MISSING and text not in keep else text)
-    return texts
-
-
 def _patients(frame: pd.DataFrame, data: TableData, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.object_]:
     if data.patient is None:
         return own_patients(rows)
-    patients = np.array(_texts(frame[data.patient]), object)
+    patients = np.array(texts(frame[data.patient]), object)
     if len(empty := rows[patients == np.array(None)]):
         raise DataError(
             f"{len(empty):,} records have no patient ({name_rows(empty)})",

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from automed.data import artefacts
-from automed.data.artefacts import planes
-from automed.data.patterns import Atlas, Floats, Reals, sample
+from automed.data.phantoms.dermoscopy import artefacts
+from automed.data.phantoms.dermoscopy.artefacts import planes
+from automed.data.phantoms.dermoscopy.patterns import Atlas, Floats, Reals, sample
 
 Bytes = npt.NDArray[np.uint8]
 Index = npt.NDArray[np.int64]

@@ -7,11 +7,21 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from automed.data.cases import CLASSES, DEVICES, PREVALENCE, SKIN_TONES, Columns, device_of, lesions, views, visits
-from automed.data.dermoscopy import Bytes, Index, Lesions, Views, render
-from automed.data.patterns import atlas
+from automed.data.phantoms.dermoscopy.cases import (
+    CLASSES,
+    DEVICES,
+    PREVALENCE,
+    SKIN_TONES,
+    Columns,
+    device_of,
+    lesions,
+    views,
+    visits,
+)
+from automed.data.phantoms.dermoscopy.lesion import Bytes, Index, Lesions, Views, render
+from automed.data.phantoms.dermoscopy.patterns import atlas
 from automed.data.records import Arrays, Records
-from automed.recipe import PhantomData, Recipe
+from automed.recipe import ImageInput, PhantomData, Recipe
 
 SITES = ("back", "trunk", "lower extremity", "upper extremity", "face", "scalp")
 _TONE_SHARE = (0.12, 0.24, 0.24, 0.16, 0.13, 0.11)
@@ -81,12 +91,12 @@ def read(recipe: Recipe) -> Records:
     data = recipe.data
     if not isinstance(data, PhantomData):
         raise recipe.fail("data.source", "is not the phantom")
-    if len(recipe.inputs) != 1:
-        raise recipe.fail("inputs", f"of the phantom must be one image, got {len(recipe.inputs)}")
+    (name, spec), *others = recipe.inputs.items()
+    if others or not isinstance(spec, ImageInput):
+        raise recipe.fail("inputs", f"of the phantom must be one image, got {len(recipe.inputs)} inputs")
     classes = CLASSES if data.classes is None else tuple(data.classes)
     if set(classes) != set(CLASSES):
         raise recipe.fail("data.classes", f"of the phantom are {', '.join(CLASSES)}; order and names are free")
-    (name, spec), *_ = recipe.inputs.items()
     drawn = draw(Knobs(data.records, spec.size, data.seed, data.difficulty, data.shortcut, data.disadvantage))
     images: Bytes = drawn.images
     if spec.channels == 1:

@@ -6,8 +6,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import ndtri
 
-from automed.data.dermoscopy import FEATURES, Index, Lesions, Views
-from automed.data.patterns import Floats
+from automed.data.phantoms.dermoscopy.lesion import FEATURES, Index, Lesions, Views
+from automed.data.phantoms.dermoscopy.patterns import Floats
 
 CLASSES = ("nevus", "melanoma", "keratosis", "carcinoma")
 PREVALENCE = (0.52, 0.20, 0.18, 0.10)

@@ -15,8 +15,9 @@ import pooch
 from filelock import FileLock
 
 from automed import runtime
-from automed.data import digests, npz
+from automed.data import digests
 from automed.data.records import Records
+from automed.data.sources import npz
 from automed.errors import DataError
 from automed.recipe import MedmnistData, Recipe
 from automed.registry import nearest

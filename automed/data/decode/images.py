@@ -1,7 +1,7 @@
 """Image files to arrays: a file becomes uint8 (height, width, channels), or says in a few words why it cannot.
 
-JPEG, PNG, TIFF and BMP are read by Pillow, DICOM by `automed.data.dicom`. Files come from strangers: only these formats
-are tried, sizes are judged from the header before memory is taken, and nothing is silently padded or clipped.
+JPEG, PNG, TIFF and BMP are read by Pillow, DICOM by `automed.data.decode.dicom`. Files come from strangers: only these
+formats are tried, sizes are judged from the header before memory is taken, and nothing is silently padded or clipped.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import BmpImagePlugin, Image, ImageFile, JpegImagePlugin, PngImagePlugin, TiffImagePlugin
 
-from automed.data.unreadable import DAMAGE, QUIET, Unreadable, decoder_reasons, read, refuse_bomb, system_reasons
+from automed.data.decode.unreadable import DAMAGE, QUIET, Unreadable, decoder_reasons, read, refuse_bomb, system_reasons
 from automed.recipe import ImageInput
 
 __all__ = ["EXTENSIONS", "ImageFacts", "Unreadable", "decode", "decode_array", "decode_bytes", "probe"]
@@ -87,7 +87,7 @@ def decode_bytes(data: bytes, spec: ImageInput, *, dicom: bool = False) -> npt.N
     """`decode` for a file that is in memory; `dicom` accepts DICOM without its preamble."""
     with QUIET, decoder_reasons(data):
         if dicom or data[128:132] == b"DICM":
-            from automed.data import dicom as reader
+            from automed.data.decode import dicom as reader
 
             return _finish(reader.picture(io.BytesIO(data), spec.window), spec)
         with _open(io.BytesIO(data)) as image:
@@ -128,7 +128,7 @@ def probe(path: Path) -> ImageFacts:
             raise Unreadable("empty")
         with QUIET, decoder_reasons(head):
             if head[128:132] == b"DICM" or path.suffix.lower() in DICOM_EXTENSIONS:
-                from automed.data import dicom
+                from automed.data.decode import dicom
 
                 return dicom.facts(file)
             with _open(file) as image:

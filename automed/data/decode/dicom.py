@@ -21,8 +21,8 @@ from pydicom.errors import BytesLengthException, InvalidDicomError
 from pydicom.pixels import apply_color_lut, apply_modality_lut, apply_voi, get_decoder
 from pydicom.uid import ImplicitVRLittleEndian
 
-from automed.data.images import ImageFacts, extremes, limits, scale
-from automed.data.unreadable import Unreadable, refuse_bomb
+from automed.data.decode.images import ImageFacts, extremes, limits, scale
+from automed.data.decode.unreadable import Unreadable, refuse_bomb
 
 # Without a handler Python prints pydicom's remarks about odd headers to stderr.
 logging.getLogger("pydicom").addHandler(logging.NullHandler())

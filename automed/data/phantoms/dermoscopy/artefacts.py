@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from automed.data.patterns import Floats
+from automed.data.phantoms.dermoscopy.patterns import Floats
 
 # Distance of ticks: five pixels on a 64-pixel image.
 TICK = 0.16

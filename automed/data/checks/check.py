@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 import numpy.typing as npt
 
-from automed.data import shortcuts
-from automed.data.duplicates import Duplicates, find, groupable, standing
-from automed.data.findings import ORDER, Finding, about, raise_on_leak
+from automed.data.checks import shortcuts
+from automed.data.checks.duplicates import Duplicates, groupable, standing
+from automed.data.checks.findings import ORDER, Finding, about, raise_on_leak
 from automed.data.records import SPLITS, Records
 from automed.data.splits import EXACT_ACROSS, NEAR_ACROSS, PATIENT_REMEDY, PATIENTS_ACROSS, Names, shared_patients
 from automed.recipe import Recipe
@@ -24,7 +24,7 @@ IMBALANCE = 10  # records of the most frequent class for one of the rarest
 _DROP = "data.duplicates: drop leaves out of train and validation what repeats a test record."
 _GROUP = "data.duplicates: group keeps patients who share a picture in one split."
 _SHORTCUT_REMEDY: dict[shortcuts.Kind, str] = {
-    "column": "No input of an image model; but ask whether pictures show what stands behind it (a site, a device).",
+    "column": "It is no input; but ask whether the inputs show what stands behind it (a site, a device).",
     "missing": "Ask why it is filled in for one class and not for the others: were they collected differently?",
     "file": "A model can learn how pictures were made instead of what they show: test on another site.",
 }
@@ -33,52 +33,56 @@ _SHORTCUT_REMEDY: dict[shortcuts.Kind, str] = {
 def check(
     recipe: Recipe,
     records: Records,
-    images: Mapping[str, npt.NDArray[np.uint8]],
+    found: Duplicates,
     split: Names,
     unreadable: Mapping[int, str],
     *,
-    found: Duplicates | None = None,
+    noun: str = "picture",
+    further: Iterable[Finding] = (),
 ) -> list[Finding]:
-    """Everything there is to say about records, their pictures and their split; leaks first, notes last.
+    """Everything there is to say about records, their inputs and their split; leaks first, notes last.
 
     Args:
         recipe: names the columns.
         records: n readable records.
-        images: by input name, uint8 (n, h, w, c).
+        found: which of them repeat others.
         split: object (n,).
         unreadable: reasons by row number, of what was left out before.
-        found: the duplicates of these records, if they have been looked for already; images are then not read.
+        noun: what the inputs are called: picture, signal, text.
+        further: what the kinds of input have found.
 
     Returns:
         Findings; `raise_on_leak` judges them.
     """
-    found = found or find(images)
     findings = [
-        *_files(records, found, unreadable),
+        *_files(records, found, unreadable, noun),
         *_patients(records, split),
-        *_duplicates(recipe, records, split, found),
+        *_duplicates(recipe, records, split, found, noun),
         *_look_alikes(records, split, found),
         *_classes(records, split),
         *_shortcuts(recipe, records),
+        *further,
     ]
     return sorted(findings, key=lambda finding: ORDER.index(finding.severity))
 
 
-def _files(records: Records, found: Duplicates, unreadable: Mapping[int, str]) -> Iterator[Finding]:
+def _files(records: Records, found: Duplicates, unreadable: Mapping[int, str], noun: str) -> Iterator[Finding]:
     if unreadable:
         reasons = ", ".join(f"{count:,} {reason}" for reason, count in Counter(unreadable.values()).most_common())
         yield about(
-            "unreadable_pictures",
+            "unreadable_records",
             "warning",
-            f"{_many(len(unreadable), 'picture')} cannot be read: {reasons}. Left out.",
+            f"{_many(len(unreadable), noun)} cannot be read: {reasons}. Left out.",
             np.array(sorted(unreadable), np.int64),
             "Correct the files, or take the rows out.",
         )
     if found.constant.any():
         yield about(
-            "constant_pictures",
+            "constant_records",
             "warning",
-            f"{_many(int(found.constant.sum()), 'picture')} of one colour only: nothing can be seen on them.",
+            f"{_many(int(found.constant.sum()), 'picture')} of one colour only: nothing can be seen on them."
+            if noun == "picture"
+            else f"{_many(int(found.constant.sum()), noun)} without any content: nothing can be learnt from them.",
             records.rows[found.constant],
             "Look at the files: failed exports? If so, export them again or take the rows out.",
         )
@@ -96,13 +100,13 @@ def _patients(records: Records, split: Names) -> Iterator[Finding]:
         )
 
 
-def _duplicates(recipe: Recipe, records: Records, split: Names, found: Duplicates) -> Iterator[Finding]:
+def _duplicates(recipe: Recipe, records: Records, split: Names, found: Duplicates, noun: str) -> Iterator[Finding]:
     groups, remedy = found.groups, _GROUP if groupable(recipe) else _DROP
     crossing = (standing(split, found.exact).sum(axis=1) > 1)[found.exact]
     near_crossing = np.isin(found.exact, found.near[_apart(split, found, found.near)])
     for kind, words, across in (
-        (EXACT_ACROSS, "exactly the same picture", crossing),
-        (NEAR_ACROSS, "practically the same picture", near_crossing),
+        (EXACT_ACROSS, f"exactly the same {noun}", crossing),
+        (NEAR_ACROSS, f"practically the same {noun}", near_crossing),
     ):
         if across.any():
             message = f"{_many(int(across.sum()), 'record')} of different splits with {words}."
@@ -113,8 +117,8 @@ def _duplicates(recipe: Recipe, records: Records, split: Names, found: Duplicate
     copied = (np.bincount(cell)[cell] > 1) & ~crossing & ~found.constant
     near = np.isin(found.exact, found.near[~_apart(split, found, found.near)]) & ~near_crossing & ~copied
     for kind, words, within in (
-        ("exact_duplicates_within_split", "exactly the same picture as another", copied),
-        ("near_duplicates_within_split", "practically the same picture as another", near),
+        ("exact_duplicates_within_split", f"exactly the same {noun} as another", copied),
+        ("near_duplicates_within_split", f"practically the same {noun} as another", near),
     ):
         if within.any():
             yield about(
@@ -123,14 +127,15 @@ def _duplicates(recipe: Recipe, records: Records, split: Names, found: Duplicate
                 f"{_many(int(within.sum()), 'record')} with {words} of the same split: each counts more than once.",
                 _side_by_side(records, within, groups),
             )
-    labels = np.zeros((int(groups.max(initial=-1)) + 1, len(records.classes)), bool)
-    labels[groups, records.y] = True
-    torn = (labels.sum(axis=1) > 1)[groups]
+    # What a record is labelled as, as one number: of several labels, the combination.
+    named = np.unique(records.y, axis=0, return_inverse=True)[1].reshape(-1)
+    labels = np.unique(np.stack([groups, named], axis=1), axis=0)[:, 0]
+    torn = (np.bincount(labels) > 1)[groups]
     if torn.any():
         yield about(
             "contradicting_labels",
             "warning",
-            f"{_many(int(torn.sum()), 'record')} of the same or practically the same picture with different labels.",
+            f"{_many(int(torn.sum()), 'record')} of the same or practically the same {noun} with different labels.",
             _side_by_side(records, torn, groups),
             "Correct the labels, or take the rows out: at most one of them is right.",
         )
@@ -152,14 +157,14 @@ def _look_alikes(records: Records, split: Names, found: Duplicates) -> Iterator[
 
 
 def _classes(records: Records, split: Names) -> Iterator[Finding]:
-    totals = np.bincount(records.y, minlength=len(records.classes))
+    bears = records.bears
+    totals = bears.sum(axis=0)
     people = np.unique(records.patient.astype(str), return_inverse=True)[1]
     for name in SPLITS:
         inside = np.flatnonzero(split == name)
-        pairs = np.unique(np.stack([records.y[inside], people[inside]], axis=1), axis=0)
-        patients = np.bincount(pairs[:, 0], minlength=len(records.classes))
         for label, key in enumerate(records.classes):
-            rows = records.rows[inside[records.y[inside] == label]]
+            mine = inside[bears[inside, label]]
+            patients, rows = np.unique(people[mine]).size, records.rows[mine]
             if not len(rows):
                 yield Finding(
                     "class_missing",
@@ -167,11 +172,11 @@ def _classes(records: Records, split: Names) -> Iterator[Finding]:
                     f"The class {key} has no record in {name}: nothing can be said about it there.",
                     remedy="Add records of this class, merge it with another, or change the split.",
                 )
-            elif patients[label] < FEW:
+            elif patients < FEW:
                 yield about(
                     "class_too_small",
                     "warning",
-                    f"The class {key} has {_many(int(patients[label]), 'patient')} in {name}: too few for an estimate.",
+                    f"The class {key} has {_many(patients, 'patient')} in {name}: too few for an estimate.",
                     rows,
                     "Add records of this class, or merge it with another.",
                 )
@@ -207,7 +212,7 @@ def _shortcuts(recipe: Recipe, records: Records) -> Iterator[Finding]:
             "warning" if severe else "note",
             f"{subject.format(name=shortcut.name)} alone tells the class {key} from the others "
             f"with an AUROC of {shortcut.auroc:.2f}{': it gives the label away' if severe else ''}.",
-            count=int((records.y == shortcut.label).sum()),
+            count=int(records.bears[:, shortcut.label].sum()),
             remedy=_SHORTCUT_REMEDY[shortcut.kind],
         )
 

@@ -19,9 +19,9 @@ import pandas as pd
 from scipy.stats import rankdata
 
 from automed.data.allotment import lottery
-from automed.data.images import ImageFacts, probe
+from automed.data.decode.images import ImageFacts, probe
+from automed.data.decode.unreadable import Unreadable
 from automed.data.records import Files, Records
-from automed.data.unreadable import Unreadable
 from automed.recipe import ColumnSplit, Recipe, TableData
 
 SEVERE, SUSPICIOUS = 0.95, 0.80
@@ -71,11 +71,11 @@ def search(recipe: Recipe, records: Records) -> list[Shortcut]:
         # Pictures in memory are not looked at, so they are not copied.
         files = {name: item for name, item in records.items.items() if isinstance(item, Files)}
         records = replace(records, items=files, masks=None).take(_sample(records))
-    fold = _folds(records.patient)
+    fold, strata = _folds(records.patient), records.strata
     found: list[Shortcut] = []
     for kind, name, codes in _candidates(recipe, records):
-        label, area = _best(codes, records.y, fold, len(records.classes))
-        if area >= SUSPICIOUS:
+        label, area = _best(codes, strata, fold, int(strata.max()) + 1)
+        if area >= SUSPICIOUS and label < len(records.classes):
             found.append(Shortcut(kind, name, label, area))
     return sorted(found, key=lambda each: (-each.auroc, each.kind, each.name))
 
@@ -127,7 +127,8 @@ def _sample(records: Records) -> npt.NDArray[np.int64]:
     """Records to look at: as many of each class as fit, drawn by a fixed seed."""
     most = _SAMPLE // len(records.classes)
     shuffled = np.random.default_rng(0).permutation(len(records))
-    kept = [shuffled[records.y[shuffled] == label][:most] for label in range(len(records.classes))]
+    strata = records.strata
+    kept = [shuffled[strata[shuffled] == label][:most] for label in range(int(strata.max()) + 1)]
     return np.sort(np.concatenate(kept))
 
 
@@ -140,9 +141,12 @@ def _folds(patient: npt.NDArray[np.object_]) -> npt.NDArray[np.int64]:
 def _candidates(recipe: Recipe, records: Records) -> Iterator[tuple[Kind, str, npt.NDArray[np.int64]]]:
     """Kind, name and values (codes from 0) of everything that might give a label away."""
     hidden = {recipe.data.target, recipe.data.patient} if isinstance(recipe.data, TableData) else set()
+    # What an input reads is meant to tell the label.
+    hidden |= {column for spec in recipe.inputs.values() for column in getattr(spec, "columns", None) or ()}
     if isinstance(recipe.split, ColumnSplit):
         hidden.add(recipe.split.column)
-    label = np.array(records.classes, object)[records.y]
+    # Several labels a record: no column repeats the target then.
+    label = np.array(records.classes, object)[records.y] if records.y.ndim == 1 else None
     for name in records.frame.columns:
         column = records.frame[name]
         text = column.astype("string").str.strip()

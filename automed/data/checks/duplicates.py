@@ -5,7 +5,7 @@ Turned, mirrored, cropped or shifted copies are not found, nor strongly compress
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,9 +15,9 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from automed.data import splits
+from automed.data.checks.signatures import SIDE, Signatures, sign
 from automed.data.records import SPLITS, Records
-from automed.data.signatures import SIDE, Signatures, sign
-from automed.recipe import PatientSplit, Recipe, TimeSplit
+from automed.recipe import PatientSplit, Recipe, ScaffoldSplit, TimeSplit
 
 Index = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
@@ -78,7 +78,30 @@ def find(images: Mapping[str, npt.NDArray[np.uint8]], position: Index | None = N
         images: by input name, uint8 (m, h, w, c).
         position: int64 (n,), where the records' pictures lie among the m; all in their order if None.
     """
-    several = [_find(sign(values, position)) for values in images.values()]
+    return combine([find_pictures(values, position) for values in images.values()])
+
+
+def find_pictures(values: npt.NDArray[np.uint8], position: Index | None = None) -> Duplicates:
+    """Records that show the same picture: as `find`, of one input."""
+    return _find(sign(values, position))
+
+
+def find_equal(content: Sequence[Hashable | None]) -> Duplicates:
+    """Records with equal content, which may be a digest; None is nothing at all and equals no other."""
+    codes = pd.factorize(np.array([each if each is not None else "" for each in content], object))[0].astype(np.int64)
+    constant = np.array([each is None for each in content], bool)
+    codes[constant] = int(codes.max(initial=-1)) + 1 + np.arange(constant.sum())
+    exact = np.unique(codes, return_inverse=True)[1].astype(np.int64)
+    return Duplicates(exact, _distinct([]), _distinct([]), constant)
+
+
+def none(count: int) -> Duplicates:
+    """The answer where nothing was looked for: no record repeats another."""
+    return Duplicates(np.arange(count, dtype=np.int64), _distinct([]), _distinct([]), np.zeros(count, bool))
+
+
+def combine(several: Sequence[Duplicates]) -> Duplicates:
+    """What several inputs of the same records say together: a record repeats another if it does in any input."""
     first, *others = several
     near, similar, constant = [first.near], [first.similar], first.constant
     for other in others:
@@ -91,9 +114,7 @@ def find(images: Mapping[str, npt.NDArray[np.uint8]], position: Index | None = N
     return Duplicates(first.exact, _distinct(near), _distinct(similar), constant)
 
 
-def resolve(
-    recipe: Recipe, records: Records, images: Mapping[str, npt.NDArray[np.uint8]], *, found: Duplicates | None = None
-) -> tuple[Records, npt.NDArray[np.object_], Index]:
+def resolve(recipe: Recipe, records: Records, found: Duplicates) -> tuple[Records, npt.NDArray[np.object_], Index]:
     """Split the records by the recipe, doing with duplicates what `data.duplicates` asks for.
 
     `refuse` leaves them to the check. `group` makes one patient of patients who share a picture, before splitting.
@@ -103,8 +124,7 @@ def resolve(
     Args:
         recipe: says how to split, and what to do.
         records: n records.
-        images: by input name, uint8 (n, h, w, c).
-        found: their duplicates, if they have been looked for already.
+        found: their duplicates.
 
     Returns:
         Records (n', patients joined where asked), their split, object (n',), and int64 (n',), which of the n they are.
@@ -113,10 +133,13 @@ def resolve(
         DataError: as `splits.assign`; patients in two splits are left to the check as well.
         RecipeError: `group` with a split that patients do not decide.
     """
+    if isinstance(recipe.split, ScaffoldSplit):
+        # Molecules of one scaffold count as one patient: for the proof, and for what intervals are drawn over.
+        groups = pd.factorize(splits.scaffolds_of(records, recipe.split.column))[0].astype(np.int64)
+        records = replace(records, patient=join_patients(records.patient, groups))
     policy, everything = recipe.data.duplicates, np.arange(len(records), dtype=np.int64)
     if policy == "refuse":
         return records, splits.assign(recipe, records, judge=False), everything
-    found = found or find(images)
     if policy == "group":
         if not groupable(recipe):
             hint = "Split by patient or by time, or take data.duplicates: drop."

@@ -55,7 +55,7 @@ def read(recipe: Recipe) -> Records:
 
 def records(recipe: Recipe, path: Path) -> Records:
     """The records of the archive at `path`, whatever source it came through."""
-    if len(recipe.inputs) != 1:
+    if [spec.kind for spec in recipe.inputs.values()] != ["image"]:
         raise recipe.fail("inputs", "must be one image: an npz file holds one picture a record")
     if not path.is_file():
         raise DataError("the archive is not there", where=path.name, hint=f"Looked in {path.parent}.")

@@ -1,0 +1,1 @@
+"""What a careful reader would want to know before anything is trained."""

@@ -1,0 +1,1 @@
+"""The dermoscopy phantom: lesions by their ABCD features on skin of six types."""
