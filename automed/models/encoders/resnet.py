@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import keras
 
-from automed.models import blocks
+from automed.models.encoders import blocks
 from automed.models.space import Space
 
 

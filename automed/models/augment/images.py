@@ -1,21 +1,17 @@
-"""Augmentation: one resampling for all that moves pixels, one multiplication for all that changes their values.
+"""Images: one resampling for all that moves pixels, one multiplication for all that changes their values.
 
 Keras' own layers resample once each: flip, rotation, zoom, translation, brightness and contrast of 64 images of 64x64x3
-took 56 ms on 2 cores, a third of a small network's training step; one affine map takes 12. This layer is of our own
-class and is therefore only in the model that is trained, never in the one that is saved.
+took 56 ms on 2 cores, a third of a small network's training step; one affine map takes 12.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import keras
 from keras import ops
-
-from automed.models.space import Space
 
 
 @dataclass(frozen=True)
@@ -36,32 +32,20 @@ STRENGTHS = {
 MOVES = ("flip", "vertical_flip", "rotate", "zoom", "translate")
 
 
-def layer(space: Space, kinds: Sequence[str], deviation: float, name: str) -> keras.layers.Layer | None:
-    """The augmentation that `space` chooses among none, light and strong; None where nothing is to be changed.
-
-    Asks for `augment` where `kinds` names anything.
-
-    Args:
-        space: where the choice comes from.
-        kinds: among flip, vertical_flip, rotate, zoom, translate, brightness, contrast.
-        deviation: standard deviation of the pixels that the layer will see.
-        name: of the layer.
-    """
-    if not kinds or (strength := space.choice("augment", ("none", "light", "strong"))) == "none":
-        return None
-    return Augment(tuple(kinds), STRENGTHS[strength], deviation, name=name)
-
-
-class Augment(keras.layers.Layer):
+class AugmentImages(keras.layers.Layer):
     """Changes each image of a batch by chance while training, and passes images through otherwise.
 
     Args:
-        kinds, strength, deviation: as for `layer`. An image that may be flipped both ways has no upright, so it is
-            turned by any angle.
+        kinds: among flip, vertical_flip, rotate, zoom, translate, brightness, contrast. An image that may be flipped
+            both ways has no upright, so it is turned by any angle.
+        strength: how far.
+        deviation: standard deviation of the pixels that the layer will see.
         name: of the layer.
 
     float32 (n, height, width, channels), about zero on average -> the same shape. Outside of the image is its mirror.
     """
+
+    raw = False  # it changes prepared pixels
 
     def __init__(self, kinds: tuple[str, ...], strength: Strength, deviation: float, name: str | None = None) -> None:
         super().__init__(name=name, dtype="float32")

@@ -13,8 +13,8 @@ import keras
 import numpy as np
 
 from automed.errors import DataError, TrialError, UsageError
-from automed.models import squeezenet
-from automed.models.blocks import Shape
+from automed.models.encoders import squeezenet
+from automed.models.encoders.blocks import Shape
 from automed.models.optimisers import Rates
 from automed.models.space import Space, Value
 from automed.registry import nearest
