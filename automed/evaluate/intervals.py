@@ -19,8 +19,9 @@ from threadpoolctl import threadpool_limits
 
 from automed.errors import DataError
 from automed.evaluate import METRICS
-from automed.evaluate.metrics import Metric, Point, Sample, confusion, per_class
+from automed.evaluate.metrics import Metric, Point, confusion, per_class
 from automed.evaluate.resamples import BY_CLASS, OVERALL, Floats, Resamples
+from automed.evaluate.sample import Sample
 
 RESAMPLES = 2000
 TAIL = 0.025
@@ -56,8 +57,8 @@ class Estimates:
     Attributes:
         overall: metric -> Estimate.
         by_class: name -> one Estimate a class.
-        confusion: int64 (classes, classes), rows the reference standard.
-        confusion_ci95: float64 (classes, classes, 2), lower and upper limit of each count.
+        confusion: int64 (classes, classes), rows the reference standard; of labels (labels, 2, 2), a table a label.
+        confusion_ci95: float64, of the shape of `confusion` and 2 more, lower and upper limit of each count.
         patients: how many were drawn from.
     """
 
@@ -135,7 +136,7 @@ def bootstrap(
 def estimates(
     sample: Sample, patient: ArrayLike | None = None, *, resamples: int = RESAMPLES, seed: int = 0
 ) -> Estimates:
-    """Every metric of METRICS, every class's figures and the confusion matrix, with 95 % intervals.
+    """Every metric of METRICS that suits the task, every class's figures and the confusions, with 95 % intervals.
 
     Args:
         sample: n records with predictions.
@@ -144,18 +145,18 @@ def estimates(
         seed: fixes the draws.
     """
     codes = encode(patient, len(sample.y))
-    measures = {f"overall/{name}": OVERALL[name] for name in METRICS} | {f"class/{k}": m for k, m in BY_CLASS.items()}
+    metrics: dict[str, Metric] = {name: METRICS.load(name) for name in METRICS}
+    metrics = {name: metric for name, metric in metrics.items() if metric.suits(sample)}
+    measures = {f"overall/{name}": OVERALL[name] for name in metrics} | {f"class/{k}": m for k, m in BY_CLASS.items()}
     measures |= {"complete": complete, "confusion": lambda weighted: weighted.confusion}
     drawn = bootstrap(sample, codes, measures, resamples=resamples, seed=seed)
     overall = {}
-    for name in METRICS:
-        metric: Metric = METRICS.load(name)
+    for name, metric in metrics.items():
         values = drawn[f"overall/{name}"]
         if metric.rarest:
             values = np.where(drawn["complete"] > 0, values, np.nan)
-        overall[name] = summarise(
-            metric(sample), values, codes, rests_on(sample, metric), low=metric.low, high=metric.high
-        )
+        low, high = metric.bounds(sample)
+        overall[name] = summarise(metric(sample), values, codes, rests_on(sample, metric), low=low, high=high)
     by_class = {}
     for name, points in per_class(sample).items():
         by_class[name] = [
@@ -224,26 +225,29 @@ def too_few(codes: NDArray[np.int64], events_at: NDArray[np.bool_], valid: float
 
 
 def complete(weighted: Resamples) -> Floats:
-    """1 where a resample holds every class that the sample holds, else 0: float64 (resamples,).
+    """1 where a resample holds every class, or of every label both sides, that the sample holds, else 0: (resamples,).
 
     Without one of them a mean over classes would be the mean of fewer classes, another quantity.
     """
-    held = weighted.sample.support > 0
-    return np.asarray((weighted.support[:, held] > 0).all(axis=1), dtype=np.float64)
+    held = weighted.sample.answered.any(axis=0)
+    return np.asarray((weighted.true[:, held] > 0).all(axis=1), dtype=np.float64)
 
 
 def rests_on(sample: Sample, metric: Metric) -> NDArray[np.bool_]:
-    """The records that count as a metric's events, all or those of the rarest class present: bool (n,)."""
+    """The records that count as a metric's events, all or those of the rarest class present: bool (n,).
+
+    Of labels those of the rarest side: the records with it, or without it where these are fewer.
+    """
     if not metric.rarest:
         return np.ones(len(sample.y), dtype=bool)
-    support = np.where(sample.support > 0, sample.support, len(sample.y) + 1)
-    return np.asarray(sample.y == support.argmin())
+    counts = sample.answered.sum(axis=0)
+    return sample.answered[:, np.where(counts > 0, counts, len(sample.y) + 1).argmin()]
 
 
 def _class_rests_on(sample: Sample, name: str, k: int) -> NDArray[np.bool_]:
-    inside = np.asarray(sample.y == k)
+    inside = sample.inside[:, k]
     if name == "precision":
-        return np.asarray(sample.predicted == k)
+        return sample.named[:, k]
     if name == "specificity":
         return ~inside
     return ~inside if name in ("auroc", "auprc") and inside.sum() * 2 > len(inside) else inside

@@ -11,8 +11,9 @@ from numpy.typing import ArrayLike, NDArray
 from automed.errors import DataError
 from automed.evaluate import METRICS
 from automed.evaluate.intervals import RESAMPLES, TAIL, bootstrap, complete, encode, rests_on, too_few
-from automed.evaluate.metrics import Metric, Point, Sample
+from automed.evaluate.metrics import Metric, Point
 from automed.evaluate.resamples import OVERALL, Floats
+from automed.evaluate.sample import Sample
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ def paired(
         model: n records with the first model's predictions.
         baseline: the same records with the second's.
         patient: (n,) what is drawn; None where every record is a patient of its own.
-        names: of METRICS.
+        names: of those METRICS that suit the task.
         resamples: how many to draw.
         seed: fixes the draws.
 
@@ -69,7 +70,7 @@ def paired(
     and Hinkley 1997, Bootstrap Methods and their Application, section 4.2 (the added one); Field and Welsh 2007,
     J R Stat Soc B 69:369-390 (clusters drawn whole).
     """
-    if not np.array_equal(model.y, baseline.y) or model.classes != baseline.classes:
+    if not np.array_equal(model.y, baseline.y) or (model.classes, model.task) != (baseline.classes, baseline.task):
         raise DataError("a paired test needs two predictions for the same records, in the same order")
     codes = encode(patient, len(model.y))
     measures = {name: OVERALL[name] for name in names} | {"complete": complete}

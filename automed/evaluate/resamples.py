@@ -2,7 +2,7 @@
 
 A resample is a vector of whole numbers, how often each record was drawn; a metric of it equals the metric of the
 records written out that many times. Confusion matrices of all resamples are one matrix product, and the curves need one
-sort a class. The second axis of every weight matrix is the resample, so that sums run over contiguous rows.
+sort a class or label. The second axis of every weight matrix is the resample, so that sums run over contiguous rows.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from automed.evaluate.metrics import Sample
+from automed.evaluate.sample import Sample
 
 Floats = NDArray[np.float64]
 
@@ -36,30 +36,46 @@ class Resamples:
         return np.asarray(self.weights.sum(axis=0))
 
     @cached_property
+    def tables(self) -> Floats:
+        """Weighted counts of each question: float64 (resamples, questions, answers, answers), rows the reference."""
+        size, questions = self.sample.answers, self.sample.reference.shape[1]
+        indicator, cells = self.sample.cells
+        counts = np.zeros((self.weights.shape[1], questions * size * size))
+        counts[:, cells] = (indicator.T @ self.weights).T
+        return counts.reshape(-1, questions, size, size)
+
+    @property
     def confusion(self) -> Floats:
-        """Weighted counts: float64 (resamples, classes, classes), rows the reference standard."""
-        size = len(self.sample.classes)
-        cell = self.sample.y * size + self.sample.predicted
-        # One indicator row a non-empty cell: 49 products of 10,000 records each, or fewer.
-        cells, where = np.unique(cell, return_inverse=True)
-        counts = np.zeros((self.weights.shape[1], size * size))
-        counts[:, cells] = (np.eye(len(cells))[where].T @ self.weights).T
-        return counts.reshape(-1, size, size)
+        """The same, as this task has it: (resamples, classes, classes), or of labels (resamples, labels, 2, 2)."""
+        return self.tables.reshape(-1, *self.sample.table_shape)
 
     @cached_property
+    def true(self) -> Floats:
+        """Records that each answer is true of: float64 (resamples, answers of all questions)."""
+        return self._flat(self.tables.sum(axis=3))
+
+    @cached_property
+    def right(self) -> Floats:
+        """Those of them that it was decided for: float64 (resamples, answers of all questions)."""
+        return self._flat(np.diagonal(self.tables, axis1=2, axis2=3))
+
+    @property
     def support(self) -> Floats:
         """Records of each class in the reference standard: float64 (resamples, classes)."""
-        return np.asarray(self.confusion.sum(axis=2))
+        return self.true[:, self.sample.own]
 
     @cached_property
     def named(self) -> Floats:
         """Records predicted as each class: float64 (resamples, classes)."""
-        return np.asarray(self.confusion.sum(axis=1))
+        return self._flat(self.tables.sum(axis=2))[:, self.sample.own]
 
-    @cached_property
+    @property
     def hits(self) -> Floats:
         """Records of each class that are predicted as it: float64 (resamples, classes)."""
-        return np.asarray(np.diagonal(self.confusion, axis1=1, axis2=2))
+        return self.right[:, self.sample.own]
+
+    def _flat(self, counts: Floats) -> Floats:
+        return counts.reshape(len(counts), -1)
 
     @cached_property
     def curves(self) -> tuple[Floats, Floats]:
@@ -73,7 +89,7 @@ class Resamples:
         AUROC is the mean, over the records inside the class, of the share of outside records that score lower (half
         where equal). Average precision is their mean precision at their own score.
         """
-        scores, inside = self.sample.probabilities[:, k], self.sample.y == k
+        scores, inside = self.sample.probabilities[:, k], self.sample.inside[:, k]
         order = np.argsort(-scores, kind="stable")
         positives, negatives = order[inside[order]], order[~inside[order]]
         if not (positives.size and negatives.size):
@@ -130,17 +146,26 @@ def f1(resamples: Resamples) -> Floats:
     return _ratio(2 * resamples.hits, resamples.support + resamples.named)
 
 
-def _accuracy(resamples: Resamples) -> Floats:
-    return _ratio(resamples.hits.sum(axis=1), resamples.total)
-
-
 def _mcc(resamples: Resamples) -> Floats:
-    total, support, named = resamples.total, resamples.support, resamples.named
-    covariance = resamples.hits.sum(axis=1) * total - (support * named).sum(axis=1)
-    spread_reference = total**2 - (support**2).sum(axis=1)
-    spread_predicted = total**2 - (named**2).sum(axis=1)
+    tables = resamples.tables
+    total = resamples.total[:, None]
+    support, named = tables.sum(axis=3), tables.sum(axis=2)
+    right = np.diagonal(tables, axis1=2, axis2=3).sum(axis=2)
+    covariance = right * total - (support * named).sum(axis=2)
+    spread_reference = total**2 - (support**2).sum(axis=2)
+    spread_predicted = total**2 - (named**2).sum(axis=2)
     value = covariance / np.sqrt(np.maximum(spread_reference * spread_predicted, 1))
-    return np.where(spread_reference > 0, value, np.nan)
+    return _mean_defined(np.where(spread_reference > 0, value, np.nan))
+
+
+def _qwk(resamples: Resamples) -> Floats:
+    ranks = np.arange(resamples.sample.answers)
+    distance = np.square(ranks[:, None] - ranks)
+    table = resamples.confusion
+    reference, decided = table.sum(axis=2), table.sum(axis=1)
+    observed = np.einsum("rjk,jk->r", table, distance)
+    expected = np.einsum("rj,jk,rk->r", reference, distance, decided) / resamples.total
+    return np.where((reference > 0).sum(axis=1) > 1, 1 - _ratio(observed, expected), np.nan)
 
 
 def _ranked(resamples: Resamples, which: int) -> Floats:
@@ -154,11 +179,13 @@ def _mean(resamples: Resamples, per_record: Floats) -> Floats:
 
 OVERALL: Mapping[str, Callable[[Resamples], Floats]] = {
     "macro_f1": lambda resamples: _mean_defined(f1(resamples)),
-    "accuracy": _accuracy,
-    "balanced_accuracy": lambda resamples: _mean_defined(recall(resamples)),
+    "accuracy": lambda resamples: _mean(resamples, resamples.sample.right.astype(np.float64)),
+    "balanced_accuracy": lambda resamples: _mean_defined(_ratio(resamples.right, resamples.true)),
     "auroc": lambda resamples: _ranked(resamples, 0),
     "auprc": lambda resamples: _ranked(resamples, 1),
     "mcc": _mcc,
+    "qwk": _qwk,
+    "rank_error": lambda resamples: _mean(resamples, np.abs(resamples.sample.y - resamples.sample.predicted) * 1.0),
     "brier": lambda resamples: _mean(resamples, resamples.sample.squared_error),
     "log_loss": lambda resamples: _mean(resamples, resamples.sample.surprise),
 }
