@@ -13,12 +13,13 @@ from typing import Any
 
 from automed.errors import AutomedError, DataError, Interrupted, RunError, UsageError
 from automed.events import FinalistScored, Listen, StageStarted
-from automed.models import ARCHITECTURES
-from automed.recipe import Recipe, dump, load
+from automed.models import ARCHITECTURES, offered
+from automed.recipe import Recipe, dump, irregular, load
 from automed.recipe.load import digest
 from automed.run import Run, disk_errors, now, read_json, write_json, write_text
 from automed.runtime import environ, git_revision, hardware, peak_memory_mb, versions
 from automed.search import BASELINES
+from automed.search.baselines import suits
 
 
 @dataclass(frozen=True)
@@ -34,13 +35,21 @@ class Outcome:
 def check(recipe: Recipe) -> None:
     """Hold the names in a recipe against the tables; raises RecipeError with file, line and the nearest name."""
     named = [(f"search.architectures.{i}", ARCHITECTURES, n) for i, n in enumerate(recipe.search.architectures)]
-    named += [(f"search.baselines.{i}", BASELINES, n) for i, n in enumerate(recipe.search.baselines)]
+    named += [(f"search.baselines.{i}", BASELINES, n) for i, n in enumerate(recipe.search.baselines or ())]
     for key, table, name in named:
         if name not in table:
             try:
                 table[name]
             except UsageError as problem:
                 raise recipe.fail(key, f"is not known: {problem.what}", hint=problem.hint) from None
+    inputs = {name: {"kind": spec.kind, "irregular": irregular(spec)} for name, spec in recipe.inputs.items()}
+    offered(recipe, inputs)
+    kinds = [spec.kind for spec in recipe.inputs.values()]
+    for i, name in enumerate(recipe.search.baselines or ()):
+        if not suits(name, kinds):
+            raise recipe.fail(
+                f"search.baselines.{i}", f"is {name}, which reads no input ({', '.join(sorted(set(kinds)))})"
+            )
 
 
 def inspect(recipe: Recipe, listen: Listen) -> dict[str, Any]:
@@ -123,7 +132,7 @@ def _stages(recipe: Recipe, run: Run, listen: Listen, stop: Callable[[], bool]) 
         raise Interrupted("stopped before the search began", where=str(run.folder))
     pool = Pool(run)
     try:
-        listen(StageStarted("search", ", ".join(recipe.search.architectures)))
+        listen(StageStarted("search", ", ".join(_architectures(recipe, run))))
         conductor = Conductor(recipe, run, pool, listen, stop)
         whole = conductor.conduct()
         run.log("searched", whole=whole, seconds=round(conductor.journal.used_seconds(), 1))
@@ -147,6 +156,12 @@ def _stages(recipe: Recipe, run: Run, listen: Listen, stop: Callable[[], bool]) 
 
     render(run)
     return Outcome(run, "done" if whole else "interrupted", board, finalists)
+
+
+def _architectures(recipe: Recipe, run: Run) -> list[str]:
+    """What is searched over, each named once."""
+    found = offered(recipe, read_json(run.data)["inputs"])
+    return list(dict.fromkeys(name for names in found.values() for name in names))
 
 
 def _prepare(recipe: Recipe, run: Run, listen: Listen) -> None:

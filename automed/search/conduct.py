@@ -20,11 +20,13 @@ from automed.events import (
     TrialEnded,
     TrialStarted,
 )
+from automed.models import title
 from automed.models.known_good import known_good
 from automed.recipe import Recipe
-from automed.run import Run, write_json
+from automed.run import Run, read_json, write_json
 from automed.runtime import Share, shares
 from automed.search import leaderboard
+from automed.search.baselines import baselines_of
 from automed.search.budget import Budget
 from automed.search.engine import Candidate, Engine
 from automed.search.journal import Journal
@@ -58,13 +60,14 @@ class Conductor:
         self.baselines_left: list[str] = []
         self.deaths = 0
         self.stopping = False
+        self.exhausted = False
 
     def conduct(self) -> bool:
         """Search until the budget is spent or `stop()` says so; True where it was not stopped."""
         fresh = self.engine.finished() == 0
         self.waiting = self.engine.unfinished()
         if fresh and not self.waiting:
-            for choices in known_good(self.recipe.search.architectures, self.recipe.pretrained.backbones):
+            for choices in known_good(self.recipe, read_json(self.run.data)["inputs"]):
                 self.engine.suggest_first(choices)
         self.journal.write("session", workers=len(self.shares))
         limit = self.budget.seconds
@@ -102,7 +105,7 @@ class Conductor:
     def _over(self) -> bool:
         if self.active or (self.baseline_worker and not self.stopping):
             return False
-        return self.stopping or not self._wants_trial()
+        return self.stopping or self.exhausted or not self._wants_trial()
 
     def _wants_trial(self) -> bool:
         started = self.engine.finished() + len(self.active)
@@ -112,6 +115,9 @@ class Conductor:
         if not self._wants_trial():
             return
         candidate = self.waiting.pop(0) if self.waiting else self.engine.propose()
+        if candidate is None:
+            self.exhausted = not self.active
+            return
         self.active[worker] = candidate
         worker.give(TrainJob(candidate.number, self.run.trial(candidate.number)))
 
@@ -133,7 +139,7 @@ class Conductor:
     def _on_built(self, worker: Worker, candidate: Candidate, message: Built) -> None:
         self.built[worker] = message
         self.deaths = 0
-        architecture = str(message.choices.get("architecture"))
+        architecture = title(message.choices)
         self.journal.write(
             "start",
             number=candidate.number,
@@ -213,7 +219,7 @@ class Conductor:
         del self.active[worker]
         built = self.built.pop(worker, None)
         epochs = self.epochs.pop(worker, 0)
-        architecture = str(built.choices.get("architecture")) if built else str(facts.get("architecture", "unknown"))
+        architecture = title(built.choices) if built else str(facts.get("architecture", "unknown"))
         story = self.journal.trials().get(candidate.number)
         best = story.macro_f1 if story else None
         if state != "interrupted":
@@ -243,7 +249,8 @@ class Conductor:
     # --- baselines ----------------------------------------------------------------------------------------------
 
     def _start_baselines(self) -> None:
-        left = [name for name in self.recipe.search.baselines if not self.run.baseline(name).is_file()]
+        named = baselines_of(self.recipe, read_json(self.run.data)["inputs"])
+        left = [name for name in named if not self.run.baseline(name).is_file()]
         if not left or self.stop():
             return
         self.baselines_left = left

@@ -41,8 +41,8 @@ class Engine(Protocol):
         """Candidates that an earlier process left open, oldest first."""
         ...
 
-    def propose(self) -> Candidate:
-        """The next candidate."""
+    def propose(self) -> Candidate | None:
+        """The next candidate; None where nothing is left, or nothing until a running one has gone on."""
         ...
 
     def finished(self) -> int:

@@ -1,4 +1,4 @@
-"""Batches for training: shuffled in blocks from the memory map, with class weights, mixup and cutmix.
+"""Batches for training: shuffled in blocks from the memory maps, with class weights, mixup and cutmix.
 
 Keras' own adapters hold arrays in memory or lean on TensorFlow; this one reads the map block by block on any backend.
 Source: Zhang et al. 2018, arXiv:1710.09412 (mixup); Yun et al. 2019, arXiv:1905.04899 (cutmix).
@@ -18,16 +18,16 @@ from automed.models.assembly import as_input
 from automed.models.losses import class_weights, sample_weights
 from automed.models.training import Training
 
-IN_MEMORY = 64_000_000  # bytes of pictures that a worker keeps; larger sets are read in shuffled blocks
+IN_MEMORY = 64_000_000  # bytes of inputs that a worker keeps; larger sets are read in shuffled blocks
 BLOCK = 4096  # records of a shuffled block
 RUN = 64  # consecutive records that stay together when blocks are drawn, so that a disk reads in long strokes
 
-Pictures = dict[str, npt.NDArray[np.uint8]]
+Inputs = dict[str, npt.NDArray[Any]]
 Batch = tuple[Any, npt.NDArray[np.float32], npt.NDArray[np.float32]]
 
 
 class Feed(keras.utils.PyDataset):
-    """Training batches (pictures by input, one-hot targets (b, K), weights (b,)) of one trial.
+    """Training batches (arrays by input, targets (b, K), weights (b,)) of one trial.
 
     Order and mixing depend on `seed` and the epoch alone, so that a trial that goes on sees what it would have seen.
     """
@@ -37,12 +37,13 @@ class Feed(keras.utils.PyDataset):
         self._data, self._training, self._seed = data, training, seed
         self._train = data.part("train")
         self._batch = min(training.batch, len(self._train))
-        counts = np.bincount(data.y[self._train], minlength=len(data.classes))
-        self._weights = class_weights(counts, power)
-        self._kept: Mapping[str, npt.NDArray[np.uint8]] | None = None
+        counts = data.targets(self._train).sum(axis=0)
+        # Where a record may have several labels, thresholds make up for rare ones: no record weighs more.
+        self._weights = class_weights(counts, power) if data.task != "multilabel" else None
+        self._kept: Mapping[str, npt.NDArray[Any]] | None = None
         if data.nbytes <= IN_MEMORY:
-            self._kept = {name: data.take(name, self._train) for name in data.images}
-        self._block: tuple[int, Pictures] | None = None
+            self._kept = {name: data.take(name, self._train) for name in data.arrays}
+        self._block: tuple[int, Inputs] | None = None
         self.begin(0)
 
     def __len__(self) -> int:
@@ -55,12 +56,13 @@ class Feed(keras.utils.PyDataset):
     def __getitem__(self, step: int) -> Batch:
         places = np.arange(step * self._batch, (step + 1) * self._batch) % len(self._order)
         chosen = self._order[places]
-        images = self._pictures(places, chosen)
-        targets = np.eye(len(self._data.classes), dtype=np.float32)[self._data.y[self._train[chosen]]]
+        inputs = self._inputs(places, chosen)
+        targets = self._data.targets(self._train[chosen])
         if self._training.mix != "none":
             random = np.random.default_rng((self._seed, self._epoch, step))
-            images, targets = mix(images, targets, self._training, random)
-        return as_input(images), targets, sample_weights(targets, self._weights)
+            inputs, targets = mix(inputs, targets, self._training, random)
+        weights = np.ones(len(targets), np.float32) if self._weights is None else sample_weights(targets, self._weights)
+        return as_input(inputs), targets, weights
 
     def begin(self, epoch: int) -> None:
         """Draw the order of an epoch; a trial that goes on begins where it was cut."""
@@ -78,49 +80,56 @@ class Feed(keras.utils.PyDataset):
             random.shuffle(order[start : start + BLOCK])
         self._order = order
 
-    def _pictures(self, places: npt.NDArray[np.int64], chosen: npt.NDArray[np.int64]) -> Pictures:
+    def _inputs(self, places: npt.NDArray[np.int64], chosen: npt.NDArray[np.int64]) -> Inputs:
         if self._kept is not None:
             return {name: values[chosen] for name, values in self._kept.items()}
-        picked = {name: np.empty((len(chosen), *v.shape[1:]), np.uint8) for name, v in self._data.images.items()}
+        picked = {name: np.empty((len(chosen), *v.shape[1:]), v.dtype) for name, v in self._data.arrays.items()}
         for number in np.unique(places // BLOCK):
             block, here = self._load(int(number)), places // BLOCK == number
             for name, values in block.items():
                 picked[name][here] = values[places[here] - number * BLOCK]
         return picked
 
-    def _load(self, number: int) -> Pictures:
+    def _load(self, number: int) -> Inputs:
         if self._block is None or self._block[0] != number:
             index = self._train[self._order[number * BLOCK : (number + 1) * BLOCK]]
-            self._block = (number, {name: self._data.take(name, index) for name in self._data.images})
+            self._block = (number, {name: self._data.take(name, index) for name in self._data.arrays})
         return self._block[1]
 
 
 def mix(
-    images: Pictures,
+    inputs: Inputs,
     targets: npt.NDArray[np.float32],
     training: Training,
     random: np.random.Generator,
-) -> tuple[Pictures, npt.NDArray[np.float32]]:
-    """Blend each record with another: whole pictures (mixup) or a rectangle (cutmix); targets blend alike."""
+) -> tuple[Inputs, npt.NDArray[np.float32]]:
+    """Blend each record with another: the whole (mixup), or a rectangle or stretch of it (cutmix); targets alike."""
     other = random.permutation(len(targets))
     share = float(random.beta(training.alpha, training.alpha))
     if training.mix == "mixup":
-        images = {name: _blend(values, values[other], share) for name, values in images.items()}
+        inputs = {name: _blend(values, values[other], share) for name, values in inputs.items()}
     else:
         side = (1.0 - share) ** 0.5
         top, left = (float(place) * (1.0 - side) for place in random.random(2))
-        images = {name: _paste(values, values[other], top, left, side) for name, values in images.items()}
-    return images, np.float32(share) * targets + np.float32(1.0 - share) * targets[other]
+        inputs = {name: _paste(values, values[other], top, left, side, share) for name, values in inputs.items()}
+    return inputs, np.float32(share) * targets + np.float32(1.0 - share) * targets[other]
 
 
-def _blend(one: npt.NDArray[np.uint8], other: npt.NDArray[np.uint8], share: float) -> npt.NDArray[np.uint8]:
-    return np.rint(share * one.astype(np.float32) + (1.0 - share) * other).astype(np.uint8)
+def _blend(one: npt.NDArray[Any], other: npt.NDArray[Any], share: float) -> npt.NDArray[Any]:
+    mixed = np.float32(share) * one.astype(np.float32) + np.float32(1.0 - share) * other
+    return np.rint(mixed).astype(one.dtype) if one.dtype == np.uint8 else mixed.astype(one.dtype)
 
 
 def _paste(
-    one: npt.NDArray[np.uint8], other: npt.NDArray[np.uint8], top: float, left: float, side: float
-) -> npt.NDArray[np.uint8]:
-    """Put a rectangle of `other` into `one`; place and side are shares of the picture, so inputs of any size agree."""
+    one: npt.NDArray[Any], other: npt.NDArray[Any], top: float, left: float, side: float, share: float
+) -> npt.NDArray[Any]:
+    """Put a rectangle of `other` into `one`, of a signal a stretch of time; all places are shares of the whole."""
+    if one.ndim == 3:
+        steps = one.shape[1]
+        first = round(left / max(1.0 - side, 1e-9) * share * steps) if side < 1.0 else 0
+        pasted = one.copy()
+        pasted[:, first : first + round((1.0 - share) * steps)] = other[:, first : first + round((1.0 - share) * steps)]
+        return pasted
     height, width = one.shape[1:3]
     rows = slice(round(top * height), round((top + side) * height))
     columns = slice(round(left * width), round((left + side) * width))

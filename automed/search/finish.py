@@ -11,12 +11,13 @@ import numpy.typing as npt
 import pandas as pd
 
 import automed.search
-from automed.data.dataset import Dataset
-from automed.evaluate.metrics import macro_f1
+from automed.data.dataset import Dataset, label_columns
+from automed.evaluate.decide import Rule, decide, selection_score
 from automed.recipe import Recipe
 from automed.recipe.load import digest
 from automed.run import Run, disk_errors, now, write_atomically
 from automed.runtime import seed_everything, versions
+from automed.search.baselines.material import Material
 from automed.search.messages import BaselineJob, FinishJob
 
 JUDGED = ("validation", "test")
@@ -28,20 +29,16 @@ def baseline(job: BaselineJob, recipe: Recipe, run: Run, data: Dataset) -> dict[
     started = time.monotonic()
     fit = automed.search.BASELINES.load(job.name)
     train = data.part("train")
-    images = dict(data.images)
-    predictor = fit(
-        images,
-        data.position[train],
-        data.y[train],
-        n_classes=len(data.classes),
-        seed=recipe.search.seed,
-        seconds=job.seconds,
+    arrays, facts = dict(data.arrays), data.facts["inputs"]
+    material = Material(
+        arrays, facts, data.position[train], data.y[train], len(data.classes), data.task, data.patient[train]
     )
+    predictor = fit(material, seed=recipe.search.seed, seconds=job.seconds)
     parts = {split: data.part(split) for split in JUDGED}
-    probabilities = {split: predictor(images, data.position[index]) for split, index in parts.items()}
+    probabilities = {split: predictor(arrays, data.position[index]) for split, index in parts.items()}
     _write_predictions(run.baseline(job.name), data, parts, probabilities)
     validation = parts["validation"]
-    score = macro_f1(data.y[validation], probabilities["validation"].argmax(1), len(data.classes))
+    score = selection_score(data.task, data.y[validation], probabilities["validation"])
     return {"name": job.name, "validation": {"macro_f1": score}, "seconds": round(time.monotonic() - started, 2)}
 
 
@@ -65,18 +62,20 @@ def finish(job: FinishJob, recipe: Recipe, run: Run, data: Dataset) -> dict[str,
     load_best(job.folder, assembled.model.variables)
     with disk_errors(finalist.folder):
         finalist.folder.mkdir(parents=True, exist_ok=True)
-    save(assembled.model, finalist.model, _card(job, recipe, data))
-    model, _ = load(finalist.model)
     parts = {split: data.part(split) for split in JUDGED}
+    validation = parts["validation"]
+    # Thresholds belong into the file, so they are fitted before it is written, with the model that goes into it.
+    rule = decide(data.task, data.y[validation], predict(assembled.model, data, validation), classes=data.classes)
+    save(assembled.model, finalist.model, _card(job, recipe, data, rule))
+    model, _ = load(finalist.model)
     probabilities = {split: predict(model, data, index) for split, index in parts.items()}
     _write_predictions(finalist.predictions, data, parts, probabilities)
-    _write_examples(finalist.examples, data, parts["test"], probabilities["test"])
-    validation = parts["validation"]
-    score = macro_f1(data.y[validation], probabilities["validation"].argmax(1), len(data.classes))
+    _write_examples(finalist.examples, data, parts["test"], probabilities["test"], rule)
+    score = selection_score(data.task, data.y[validation], probabilities["validation"])
     return {"rank": job.rank, "validation": score, "parameters": int(model.count_params())}
 
 
-def _card(job: FinishJob, recipe: Recipe, data: Dataset) -> dict[str, Any]:
+def _card(job: FinishJob, recipe: Recipe, data: Dataset, rule: Rule) -> dict[str, Any]:
     """What a model must carry to be used and explained away from its run."""
     return {
         "automed": versions()["automed"],
@@ -85,20 +84,26 @@ def _card(job: FinishJob, recipe: Recipe, data: Dataset) -> dict[str, Any]:
         "intended_use": recipe.intended_use,
         "out_of_scope": recipe.out_of_scope,
         "phantom": data.facts["phantom"],
+        "task": data.task,
         "classes": data.facts["classes"],
         "inputs": {
-            name: {**spec.model_dump(mode="json"), "shape": data.facts["inputs"][name]["shape"]}
+            name: {**spec.model_dump(mode="json"), **_without_cache(data.facts["inputs"][name])}
             for name, spec in recipe.inputs.items()
         },
-        "preprocessing": "inside the model: uint8 in, probabilities out",
+        "preprocessing": "inside the model: arrays as `inputs` says in, probabilities out",
         "architecture": job.architecture,
         "choices": job.choices,
         "trial": job.number,
         "data_fingerprint": data.facts["fingerprint"],
-        # The largest probability decides; probabilities are not calibrated yet.
-        "threshold": None,
+        # Of each label, fitted on validation; None where the largest probability decides. Not calibrated yet.
+        "threshold": None if rule.thresholds is None else list(rule.thresholds),
         "temperature": None,
     }
+
+
+def _without_cache(entry: dict[str, Any]) -> dict[str, Any]:
+    """The facts of an input; where its array lies on this machine is nobody else's business."""
+    return {key: value for key, value in entry.items() if key != "cache"}
 
 
 def _write_predictions(
@@ -108,7 +113,7 @@ def _write_predictions(
     probabilities: dict[str, npt.NDArray[np.float32]],
 ) -> None:
     index = np.concatenate(list(parts.values()))
-    table = {"record": data.record[index], "split": data.split[index], "label": data.y[index]}
+    table = {"record": data.record[index], "split": data.split[index], **label_columns(data.y[index])}
     stacked = np.concatenate([probabilities[split] for split in parts])
     table.update({f"p_{k}": stacked[:, k].astype(np.float32) for k in range(stacked.shape[1])})
     frame = pd.DataFrame(table)
@@ -120,12 +125,17 @@ def _write_predictions(
 
 
 def _write_examples(
-    path: Path, data: Dataset, test: npt.NDArray[np.int64], probabilities: npt.NDArray[np.float32]
+    path: Path, data: Dataset, test: npt.NDArray[np.int64], probabilities: npt.NDArray[np.float32], rule: Rule
 ) -> None:
-    """Keep the pictures that a report shows: confidently wrong, least certain, and right (one or more a class)."""
-    y, predicted = data.y[test], probabilities.argmax(1)
-    confidence = probabilities.max(1)
-    wrong, right = np.flatnonzero(predicted != y), np.flatnonzero(predicted == y)
+    """Keep the cases that a report shows: confidently wrong, least certain, and right (one or more a class)."""
+    y, predicted = data.y[test], rule(probabilities)
+    if y.ndim == 1:
+        confidence, matches, bears = probabilities.max(1), predicted == y, data.targets(test) == 1
+    else:
+        # A record is as certain as its least certain label.
+        confidence = np.abs(probabilities - np.array(rule.thresholds)).min(axis=1)
+        matches, bears = (predicted == y).all(axis=1), y == 1
+    wrong, right = np.flatnonzero(~matches), np.flatnonzero(matches)
     chosen: dict[int, str] = {}
     for place in wrong[np.argsort(-confidence[wrong], kind="stable")][:EXAMPLES_EACH]:
         chosen[int(place)] = "wrong, confident"
@@ -133,7 +143,7 @@ def _write_examples(
         chosen.setdefault(int(place), "least certain")
     per_class = max(1, EXAMPLES_EACH // len(data.classes))
     for k in range(len(data.classes)):
-        of_class = right[y[right] == k]
+        of_class = right[bears[right, k]]
         # The middle of the confident ones: neither the easiest nor the luckiest.
         ordered = of_class[np.argsort(confidence[of_class], kind="stable")]
         middle = len(ordered) // 2
@@ -147,7 +157,7 @@ def _write_examples(
         "probabilities": probabilities[places],
         "reason": np.array([chosen[int(p)] for p in places], dtype=np.str_),
     }
-    for name in data.images:
+    for name in data.arrays:
         arrays[f"input_{name}"] = data.take(name, test[places])
 
     def write(file: Path) -> None:

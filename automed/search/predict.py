@@ -17,7 +17,7 @@ def predict(model: Any, data: Dataset, index: npt.NDArray[np.int64]) -> npt.NDAr
     """Probabilities float32 (len(index), K).
 
     Every batch has the same size (the last is filled up) whatever the split, so that one function is traced once;
-    pictures are read batch by batch, so memory does not grow with the number of records.
+    inputs are read batch by batch, so memory does not grow with the number of records.
     """
     # Validation is predicted after every epoch: where it is small, so are the batches.
     batch = min(LARGEST, max(SMALLEST, int((data.split == "validation").sum())))
@@ -25,12 +25,21 @@ def predict(model: Any, data: Dataset, index: npt.NDArray[np.int64]) -> npt.NDAr
     for start in range(0, len(index), batch):
         chosen = index[start : start + batch]
         filled = np.resize(chosen, batch)
-        images = {name: data.take(name, filled) for name in data.images}
-        answers.append(np.asarray(model.predict_on_batch(as_input(images)), np.float32)[: len(chosen)])
+        inputs = {name: data.take(name, filled) for name in data.arrays}
+        answers.append(np.asarray(model.predict_on_batch(as_input(inputs)), np.float32)[: len(chosen)])
     return np.concatenate(answers) if answers else np.empty((0, len(data.classes)), np.float32)
 
 
 def log_loss(y: npt.NDArray[np.int64], probabilities: npt.NDArray[np.float32]) -> float:
-    """Mean negative log-probability of the reference class, natural logarithm; for early stopping, not for reports."""
+    """Mean negative log-probability of the reference standard, natural logarithm; for ties between epochs, not reports.
+
+    Args:
+        y: int64 (n,) classes, or (n, K) of 0 and 1, whose labels' losses are averaged.
+        probabilities: float32 (n, K).
+    """
+    if y.ndim == 2:
+        exact = probabilities.astype(np.float64)
+        picked = np.where(y == 1, exact, 1.0 - exact)
+        return float(-np.log(np.clip(picked, 1e-7, 1.0)).mean())
     picked = probabilities[np.arange(len(y)), y].astype(np.float64)
     return float(-np.log(np.clip(picked, 1e-7, 1.0)).mean())

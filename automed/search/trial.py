@@ -13,7 +13,7 @@ import keras
 
 from automed.data.dataset import Dataset
 from automed.errors import TrialError
-from automed.evaluate.metrics import macro_f1
+from automed.evaluate.decide import selection_score
 from automed.models.assembly import Assembled, InputFacts, assemble
 from automed.models.losses import POWERS
 from automed.models.losses import loss as make_loss
@@ -89,11 +89,11 @@ def train(job: TrainJob, recipe: Recipe, data: Dataset, desk: Desk) -> Done:
     keras.config.set_dtype_policy(precision(recipe.train.precision))
     space = Recorder(AskingSpace(desk))
     assembled = assemble(recipe, space, input_facts(data), data.classes)
-    training = training_choices(space, recipe)
+    training = training_choices(space, recipe, input_facts(data))
     feed = Feed(data, training, seed=seed, power=POWERS[recipe.train.class_weights])
     model = assembled.train_model
     optimiser = make_optimiser(space, model.trainable_variables, len(feed), recipe.train.epochs, assembled.rates)
-    model.compile(optimizer=optimiser, loss=make_loss(space), jit_compile=compile_ahead())
+    model.compile(optimizer=optimiser, loss=make_loss(space, data.task), jit_compile=compile_ahead())
     # Under float16 Keras wraps the optimiser to scale the loss, and the scale is part of the state.
     model.optimizer.build(model.trainable_variables)
     state = [*model.variables, *model.optimizer.variables]
@@ -114,10 +114,9 @@ def train(job: TrainJob, recipe: Recipe, data: Dataset, desk: Desk) -> Done:
 
 
 def input_facts(data: Dataset) -> dict[str, InputFacts]:
-    """Shape and training statistics of each input."""
+    """Kind, shape and training statistics of each input."""
     return {
-        name: InputFacts(shape=tuple(entry["shape"]), mean=tuple(entry["mean"]), std=tuple(entry["std"]))
-        for name, entry in data.facts["inputs"].items()
+        name: InputFacts(entry["kind"], tuple(entry["shape"]), entry) for name, entry in data.facts["inputs"].items()
     }
 
 
@@ -167,10 +166,10 @@ class Watcher(keras.callbacks.Callback):
             raise TrialError(f"the loss became {loss} in epoch {epoch + 1}")
         probabilities = predict(self._assembled.model, self._data, self._validation)
         y = self._data.y[self._validation]
-        score = macro_f1(y, probabilities.argmax(1), len(self._data.classes))
         validation_loss = log_loss(y, probabilities)
         if not math.isfinite(validation_loss):
             raise TrialError(f"probabilities are not numbers after epoch {epoch + 1}")
+        score = selection_score(self._data.task, y, probabilities)
         seconds = time.monotonic() - self._began
         rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
         self._remember(epoch + 1, score, validation_loss, seconds)
