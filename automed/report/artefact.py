@@ -88,10 +88,11 @@ class Part:
 
     def matrix(self, key: str) -> tuple[tuple[int, ...], ...]:
         """A square table of counts; an empty one where there is none."""
-        lines = self._list(key)
-        if not all(isinstance(line, list) and len(line) == len(lines) for line in lines):
-            self._wrong(key, "a square table")
-        return tuple(tuple(round(self._number(value, key)) for value in line) for line in lines)
+        return self._square(self._list(key), key)
+
+    def matrices(self, key: str) -> tuple[tuple[tuple[int, ...], ...], ...]:
+        """A list of square tables of counts; an empty one where there is none."""
+        return tuple(self._square(lines, key) for lines in self._list(key))
 
     def pair(self, key: str) -> tuple[float, float] | None:
         """Two numbers (an interval); None where there is none, or where one end of it is missing."""
@@ -109,6 +110,11 @@ class Part:
     def _list(self, key: str) -> list[Any]:
         value = self.value.get(key)
         return [] if value is None else value if isinstance(value, list) else self._wrong(key, "a list")
+
+    def _square(self, lines: object, key: str) -> tuple[tuple[int, ...], ...]:
+        if not isinstance(lines, list) or not all(isinstance(line, list) and len(line) == len(lines) for line in lines):
+            self._wrong(key, "a square table")
+        return tuple(tuple(round(self._number(value, key)) for value in line) for line in lines)
 
     def _number(self, value: object, key: str) -> float:
         if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):

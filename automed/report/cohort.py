@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from automed.report import words
-from automed.report.artefact import Part, read
+from automed.report.artefact import Part, damaged, read
+from automed.report.inputs.shown import Input, read_input
 from automed.run import Run
 
 SOURCES = {
@@ -15,6 +16,7 @@ SOURCES = {
     "medmnist": "a MedMNIST set",
     "phantom": "a phantom (drawn by a program; no patients)",
 }
+TASKS = ("multiclass", "multilabel", "ordinal")
 SPLITS = ("train", "validation", "test")
 # What each figure of the disjointness proof counts, in words; any count above zero is a leak.
 PROOFS = {
@@ -29,7 +31,7 @@ SHOWN_ROWS = 20
 
 @dataclass(frozen=True)
 class Label:
-    """One class: its key in the data, its name for people, and whether missing it is urgent."""
+    """One class or label: its key in the data, its name for people, and whether missing it is urgent."""
 
     key: str
     name: str
@@ -38,10 +40,10 @@ class Label:
 
 @dataclass(frozen=True)
 class Portion:
-    """One split: records, patients (None where the data name none) and records a class."""
+    """One split: records (None where that is not known), patients (likewise) and records of each class."""
 
     title: str  # "Training set"
-    records: int
+    records: int | None
     patients: int | None
     classes: tuple[int, ...]
 
@@ -75,6 +77,7 @@ class Cohort:
     """The records of a run."""
 
     source: str
+    task: str  # one of TASKS
     phantom: bool
     patients_named: bool  # where the data name no patients, whether one is in two sets cannot be known
     records: int
@@ -85,12 +88,17 @@ class Cohort:
     unreadable: tuple[tuple[str, str], ...]  # row, reason
     dropped: int  # duplicates that were left out
     findings: tuple[Finding, ...]
-    inputs: tuple[tuple[str, str], ...]  # name, shape in words
+    inputs: tuple[Input, ...]
     sensitive: tuple[str, ...]
 
     @property
     def names(self) -> tuple[str, ...]:
         return tuple(label.name for label in self.classes)
+
+    @property
+    def labelled(self) -> bool:
+        """Whether a record may bear several labels, rather than being of one class."""
+        return self.task == "multilabel"
 
     @property
     def test(self) -> Portion | None:
@@ -108,22 +116,26 @@ def read_cohort(run: Run) -> Cohort | None:
     if found is None:
         return None
     patients_named = found.flag("patients_named")
+    task = found.text("task") or TASKS[0]
+    if task not in TASKS:
+        raise damaged(run.data, f"task is none of {words.listing(TASKS, 'or')}")
     classes = tuple(_label(part) for part in found.rows("classes"))
     disjoint = found.part("disjoint")
     proofs = [(key, what) for key, what in PROOFS.items() if key != "shared_patients" or patients_named]
     return Cohort(
         SOURCES.get(source := found.text("source") or "unknown", source),
+        task,
         found.flag("phantom"),
         patients_named,
         found.count("n") or 0,
         found.text("fingerprint"),
         classes,
-        _portions(found, classes, patients_named=patients_named),
+        _portions(found, classes, labelled=task == "multilabel", patients_named=patients_named),
         tuple(Proof(what, disjoint.need_count(key)) for key, what in proofs if key in disjoint),
         tuple((part.text("row") or "?", part.text("reason") or "no reason") for part in found.rows("unreadable")),
         found.count("dropped_duplicates") or 0,
         _findings(found),
-        tuple((name, _input(part)) for name, part in found.part("inputs").parts()),
+        tuple(read_input(name, part) for name, part in found.part("inputs").parts()),
         found.texts("sensitive"),
     )
 
@@ -133,8 +145,8 @@ def _label(part: Part) -> Label:
     return Label(key, part.text("name") or key, part.flag("urgent"))
 
 
-def _portions(found: Part, classes: tuple[Label, ...], *, patients_named: bool) -> tuple[Portion, ...]:
-    counts, patients = found.part("counts"), found.part("patients")
+def _portions(found: Part, classes: tuple[Label, ...], *, labelled: bool, patients_named: bool) -> tuple[Portion, ...]:
+    counts, patients, records = found.part("counts"), found.part("patients"), found.part("records")
     names = [*SPLITS, *(name for name, _ in counts.parts() if name not in SPLITS)]
     portions = []
     for name in names:
@@ -143,7 +155,9 @@ def _portions(found: Part, classes: tuple[Label, ...], *, patients_named: bool) 
             per_class = tuple(split.count(label.key) or 0 for label in classes)
             title = words.SPLITS.get(name, words.label(name)).capitalize()
             people = patients.count(name) if patients_named else None
-            portions.append(Portion(title, sum(per_class), people, per_class))
+            # The labels of a record are counted each: their sum is no number of records.
+            total = records.count(name) if labelled else sum(per_class)
+            portions.append(Portion(title, total, people, per_class))
     return tuple(portions)
 
 
@@ -165,11 +179,3 @@ def _rows(part: Part) -> str:
     rows = part.texts("rows")
     rest = max(len(rows), part.count("count") or 0) - SHOWN_ROWS
     return ", ".join(rows[:SHOWN_ROWS]) + (f" and {words.integer(rest)} more" if rest > 0 and rows else "")
-
-
-def _input(part: Part) -> str:
-    shape = [words.integer(round(size)) for size in part.numbers("shape")]
-    if len(shape) == 3:
-        channels = {"1": "grey", "3": "colour"}.get(shape[2], f"{shape[2]} channels")
-        return f"image of {shape[0]} × {shape[1]} pixels, {channels}"
-    return " × ".join(shape) or "shape not recorded"

@@ -116,17 +116,17 @@ def differences(comparisons: Sequence[Comparison]) -> Figure | None:
     return render("differences", title, alt, partial(_draw, plot))
 
 
-def per_class(classes: Sequence[ClassResult]) -> Figure | None:
-    """Precision, recall and F1 of each class with intervals; None where none is estimable."""
+def per_class(classes: Sequence[ClassResult], noun: tuple[str, str] = words.CLASS) -> Figure | None:
+    """Precision, recall and F1 of each class, or what `noun` calls it, with intervals; None where none is estimable."""
     if not any(score.value is not None for one in classes for score in one.scores):
         return None
     recalls = [(one, one.scores[1]) for one in classes if one.scores[1].value is not None]
     finding = ""
     if recalls:
         low, score = min(recalls, key=lambda pair: pair[1].value or 0.0)
-        finding = f" The class found least often is {low.label.name}: recall {score.text}."
-    alt = f"Precision, recall and F1 of {words.plural(len(classes), 'class', 'classes')} on the test set.{finding}"
-    title = f"Precision, recall and F1 of each class, with {words.CI}s"
+        finding = f" The {noun[0]} found least often is {low.label.name}: recall {score.text}."
+    alt = f"Precision, recall and F1 of {words.plural(len(classes), *noun)} on the test set.{finding}"
+    title = f"Precision, recall and F1 of each {noun[0]}, with {words.CI}s"
     narrow = len(classes) <= MANY_CLASSES
     return render("classes", title, alt, partial(_draw_classes, classes), narrow=narrow)
 

@@ -1,9 +1,7 @@
-"""Example cases of a finalist as pictures that a page carries inside itself."""
+"""Example cases of a finalist: what the model was shown, what it said, and what the reference standard says."""
 
 from __future__ import annotations
 
-import base64
-import io
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,13 +9,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
-from automed.report.artefact import damaged
-from automed.report.cohort import Label
+from automed.report import words
+from automed.report.artefact import Part, damaged
+from automed.report.cohort import Cohort, Label
+from automed.report.inputs.shown import Input, Shown, read_input
 
 PREFIX = "input_"
-LONGEST = 192  # pixels: what a card shows at most, doubled displays included
 REASONS = {
     "wrong, confident": "Wrong, and confident",
     "wrong": "Wrong",
@@ -25,35 +23,35 @@ REASONS = {
     "right": "Right",
 }
 SHOWN = 48
-SMALL = 96  # pixels: enlarging such a picture shows nothing more
+NONE = "no label"
 
 
 @dataclass(frozen=True)
-class Picture:
-    """One input of one case: `source` is a data URI of a PNG, sizes in pixels."""
+class Answer:
+    """A class or label of one case, and the probability the model gave it."""
 
     name: str
-    source: str
-    width: int
-    height: int
+    probability: float
 
 
 @dataclass(frozen=True)
 class Example:
-    """One test record: reference standard, prediction and the probability the model gave each of them."""
+    """One test record: the classes or labels of the reference standard and those decided for; none of labels is ()."""
 
     record: int
-    reference: str
-    predicted: str
-    probability: float  # of the prediction
-    reference_probability: float
-    right: bool
-    pictures: tuple[Picture, ...]
+    reference: tuple[Answer, ...]
+    predicted: tuple[Answer, ...]
+    inputs: tuple[Shown, ...]
 
     @property
-    def alt(self) -> str:
-        verdict = "correctly predicted" if self.right else f"predicted as {self.predicted}"
-        return f"Test record {self.record}: reference standard {self.reference}, {verdict}"
+    def right(self) -> bool:
+        return self.reference == self.predicted
+
+    def alt(self, shown: Shown) -> str:
+        """For who does not see one of its inputs."""
+        verdict = "correctly predicted" if self.right else f"predicted as {_names(self.predicted)}"
+        text = f"Test record {self.record}: reference standard {_names(self.reference)}, {verdict}"
+        return text if shown.narrow and len(self.inputs) == 1 else f"{text}; {shown.says}"
 
 
 @dataclass(frozen=True)
@@ -64,16 +62,20 @@ class Group:
     cases: tuple[Example, ...]
 
     @property
-    def small(self) -> bool:
-        """Whether the pictures have so few pixels that many fit side by side."""
-        return all(max(p.width, p.height) <= SMALL for case in self.cases for p in case.pictures)
+    def layout(self) -> str:
+        """ "fine" where the inputs are so small that many cases fit side by side, "wide" where few do."""
+        shown = [one for case in self.cases for one in case.inputs]
+        if all(one.small for one in shown):
+            return "fine"
+        return "" if all(one.narrow for one in shown) else "wide"
 
 
-def read_examples(file: Path, labels: tuple[Label, ...]) -> tuple[Group, ...]:
+def read_examples(file: Path, cohort: Cohort) -> tuple[Group, ...]:
     """The cases of an examples.npz, grouped by why they are shown; none where there is no file.
 
     Raises:
-        RunError: names the file where it is cut, lacks an array, or names a class that does not exist.
+        RunError: names the file where it is cut, lacks an array, names a class that does not exist, or holds an input
+            that is not as data.json describes it.
     """
     if not file.is_file():
         return ()
@@ -83,62 +85,67 @@ def read_examples(file: Path, labels: tuple[Label, ...]) -> tuple[Group, ...]:
             arrays = {name: stored[name] for name in stored.files}
     except (OSError, ValueError, zipfile.BadZipFile, EOFError, KeyError, NotImplementedError) as problem:
         raise damaged(file, "it is no npz archive of plain arrays") from problem
-    _check(file, arrays, len(labels))
+    _check(file, arrays, cohort)
+    inputs = _inputs(file, arrays, cohort)
+    answer = _labels if cohort.labelled else _class
     groups: dict[str, list[Example]] = {title: [] for title in REASONS.values()}
     for index in range(min(len(arrays["label"]), SHOWN)):
         reason = str(arrays["reason"][index]) if "reason" in arrays else ""
-        example = _example(arrays, index, labels)
+        probabilities = arrays["probabilities"][index]
+        example = Example(
+            int(arrays["record"][index]),
+            answer(arrays["label"][index], probabilities, cohort.classes),
+            answer(arrays["predicted"][index], probabilities, cohort.classes),
+            tuple(one.show(arrays[PREFIX + one.name][index]) for one in inputs),
+        )
         title = REASONS.get(reason, "Right" if example.right else "Wrong")
         groups[title].append(example)
     return tuple(Group(title, tuple(cases)) for title, cases in groups.items() if cases)
 
 
-def _check(file: Path, arrays: dict[str, NDArray[Any]], classes: int) -> None:
+def _check(file: Path, arrays: dict[str, NDArray[Any]], cohort: Cohort) -> None:
     for name in ("record", "label", "predicted", "probabilities"):
         if name not in arrays:
             raise damaged(file, f"it holds no array {name!r}")
+    classes = len(cohort.classes)
     cases = len(arrays["label"]) if arrays["label"].ndim else 0
     if any(array.ndim == 0 or len(array) != cases for array in arrays.values()):
         raise damaged(file, "its arrays differ in length")
     if arrays["probabilities"].shape != (cases, classes):
         shape = arrays["probabilities"].shape
         raise damaged(file, f"probabilities have shape {shape} for {cases} cases and {classes} classes")
-    for name in ("record", "label", "predicted"):
-        if arrays[name].dtype.kind not in "iu" or arrays[name].ndim != 1:
-            raise damaged(file, f"{name} is not a list of whole numbers")
+    expected = {"record": (cases,)} | dict.fromkeys(
+        ("label", "predicted"), (cases, classes) if cohort.labelled else (cases,)
+    )
+    for name, shape in expected.items():
+        if arrays[name].dtype.kind not in "iu" or arrays[name].shape != shape:
+            raise damaged(file, f"{name} does not hold whole numbers of shape {shape}")
+    highest = 1 if cohort.labelled else classes - 1
     for name in ("label", "predicted"):
-        if cases and not 0 <= arrays[name].min() <= arrays[name].max() < classes:
+        if cases and not 0 <= arrays[name].min() <= arrays[name].max() <= highest:
             raise damaged(file, f"{name} names a class that does not exist")
 
 
-def _example(arrays: dict[str, NDArray[Any]], index: int, labels: tuple[Label, ...]) -> Example:
-    reference, predicted = int(arrays["label"][index]), int(arrays["predicted"][index])
-    probabilities = arrays["probabilities"][index]
-    pictures = [
-        _picture(name.removeprefix(PREFIX), values[index])
-        for name, values in arrays.items()
-        if name.startswith(PREFIX) and _is_image(values)
-    ]
-    return Example(
-        int(arrays["record"][index]),
-        labels[reference].name,
-        labels[predicted].name,
-        float(probabilities[predicted]),
-        float(probabilities[reference]),
-        reference == predicted,
-        tuple(pictures),
-    )
+def _inputs(file: Path, arrays: dict[str, NDArray[Any]], cohort: Cohort) -> list[Input]:
+    """The inputs of the file, in the order of data.json; one that is not told there can only be a picture."""
+    described = {one.name: one for one in cohort.inputs}
+    stored = [name.removeprefix(PREFIX) for name in arrays if name.startswith(PREFIX)]
+    found = [one for name, one in described.items() if name in stored]
+    found += [read_input(name, Part(file, {})) for name in stored if name not in described]
+    for one in found:
+        values = arrays[PREFIX + one.name]
+        if len(values) and (problem := one.problem(values)):
+            raise damaged(file, f"the input {one.name!r} is {problem}")
+    return found
 
 
-def _is_image(values: NDArray[Any]) -> bool:
-    return values.dtype == np.uint8 and (values.ndim == 3 or (values.ndim == 4 and values.shape[3] in (1, 3)))
+def _class(index: Any, probabilities: NDArray[Any], classes: tuple[Label, ...]) -> tuple[Answer, ...]:
+    return (Answer(classes[int(index)].name, float(probabilities[int(index)])),)
 
 
-def _picture(name: str, pixels: NDArray[np.uint8]) -> Picture:
-    image = Image.fromarray(pixels[..., 0] if pixels.ndim == 3 and pixels.shape[2] == 1 else pixels)
-    if max(image.size) > LONGEST:
-        image.thumbnail((LONGEST, LONGEST), Image.Resampling.LANCZOS)
-    buffer = io.BytesIO()
-    image.save(buffer, format="PNG", optimize=True)
-    encoded = base64.b64encode(buffer.getvalue()).decode("ascii")
-    return Picture(name, f"data:image/png;base64,{encoded}", *image.size)
+def _labels(borne: NDArray[Any], probabilities: NDArray[Any], classes: tuple[Label, ...]) -> tuple[Answer, ...]:
+    return tuple(Answer(classes[k].name, float(probabilities[k])) for k in np.flatnonzero(borne).tolist())
+
+
+def _names(answers: tuple[Answer, ...]) -> str:
+    return words.listing([answer.name for answer in answers]) or NONE

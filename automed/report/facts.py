@@ -11,7 +11,7 @@ from automed.report.artefact import Part, damaged, read
 from automed.report.board import Board, Curve, Failure, Row, read_board, read_curves, read_failures
 from automed.report.cohort import Cohort, read_cohort
 from automed.report.examples import Group, read_examples
-from automed.report.results import Results, read_results
+from automed.report.results import METRICS, OF_RANKS, Results, read_results
 from automed.run import Finalist, Run, read_json_lines
 
 
@@ -98,6 +98,36 @@ class Facts:
         return self.plan.title or self.plan.name
 
     @property
+    def labelled(self) -> bool:
+        """Whether a record may bear several labels, rather than being of one class."""
+        return self.cohort is not None and self.cohort.labelled
+
+    @property
+    def ordinal(self) -> bool:
+        """Whether the classes are ranks."""
+        return self.cohort is not None and self.cohort.task == "ordinal"
+
+    @property
+    def noun(self) -> str:
+        """What the pages call a class."""
+        return (words.LABEL if self.labelled else words.CLASS)[0]
+
+    @property
+    def nouns(self) -> str:
+        """What the pages call classes."""
+        return (words.LABEL if self.labelled else words.CLASS)[1]
+
+    @property
+    def tiles(self) -> tuple[str, ...]:
+        """The metrics at the top of a report."""
+        return ("macro_f1", "qwk" if self.ordinal else "balanced_accuracy", "auroc")
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """Those that suit the task, in the order of the pages."""
+        return tuple(key for key in METRICS if self.ordinal or key not in OF_RANKS)
+
+    @property
     def phantom(self) -> bool:
         return self.cohort is not None and self.cohort.phantom
 
@@ -117,6 +147,7 @@ SPLITS = {
     "column": "by a column of the data",
     "time": "by time: older records train, newer ones test",
     "site": "by site: the sites of the test set are in no other set",
+    "scaffold": "by scaffold: molecules of one scaffold are in the same set",
     "official": "as the source of the data gives it",
 }
 
@@ -144,7 +175,6 @@ def gather(run: Run) -> Facts:
 
 
 def _candidate(rank: int, finalist: Finalist, board: Board | None, cohort: Cohort | None) -> Candidate:
-    labels = cohort.classes if cohort else ()
     folder = f"models/{finalist.name}"
     row = next((row for row in (board.trials if board else ()) if row.folder == folder), None)
     architecture = finalist.name.partition("-")[2] or finalist.name
@@ -154,8 +184,8 @@ def _candidate(rank: int, finalist: Finalist, board: Board | None, cohort: Cohor
         words.architecture(architecture),
         f"{folder}/{finalist.report.name}",
         row,
-        read_results(finalist.scores, labels) if cohort else None,
-        read_examples(finalist.examples, labels) if cohort else (),
+        read_results(finalist.scores, cohort) if cohort else None,
+        read_examples(finalist.examples, cohort) if cohort else (),
     )
 
 
@@ -179,7 +209,7 @@ def _plan(recipe: Recipe, *, patients_named: bool) -> Plan:
         recipe.search.pruner,
         recipe.train.epochs,
         recipe.train.patience,
-        SPLITS[by],
+        SPLITS.get(by, f"by {words.label(by)}"),
     )
 
 

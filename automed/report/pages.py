@@ -10,11 +10,11 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from automed.report import dots, matrix, story, words
+from automed.report import dots, matrix, story, tables, words
 from automed.report.dots import Mark
 from automed.report.facts import Candidate, Facts, gather
 from automed.report.figures import Figure, learning_curves
-from automed.report.results import Score
+from automed.report.results import Score, Tested, meaning
 from automed.report.svg import drawing
 from automed.run import Run, write_text
 
@@ -46,19 +46,44 @@ def render(run: Run) -> list[Path]:
 def report(facts: Facts, candidate: Candidate) -> str:
     """The page of one finalist."""
     results, board = candidate.results, facts.board
-    names = facts.cohort.names if facts.cohort else ()
-    counts = results.test.confusion if results else ()
+    finding, confusion = "", None
     with drawing():
+        if results:
+            finding, confusion = _confusion(facts, results.test)
+        noun = words.LABEL if facts.labelled else words.CLASS
         figures = {
             "curves": learning_curves(facts.curves, board, own=candidate.number),
             "leaderboard": dots.leaderboard(board, own=candidate.number) if board else None,
             "forest": dots.forest(results.test.scores) if results else None,
             "differences": dots.differences(results.versus()) if results else None,
-            "classes": dots.per_class(results.test.classes) if results else None,
-            "confusion": matrix.confusion(counts, names),
+            "classes": dots.per_class(results.test.classes, noun) if results else None,
+            "confusion": confusion,
         }
-    finding = matrix.finding(counts, names) if figures["confusion"] else ""
-    return _fill("report.html", facts, figures, candidate=candidate, finding=finding, root="../../index.html")
+        traces = _traces(candidate)
+    return _fill(
+        "report.html", facts, figures, candidate=candidate, finding=finding, traces=traces, root="../../index.html"
+    )
+
+
+def _confusion(facts: Facts, test: Tested) -> tuple[str, Figure | None]:
+    """What is taken for what, in words and drawn; of labels what is found and missed."""
+    if facts.labelled:
+        finding = tables.finding(test)
+        return finding, tables.two_by_two(test.tables, finding)
+    names = facts.cohort.names if facts.cohort else ()
+    figure = matrix.confusion(test.confusion, names)
+    return matrix.finding(test.confusion, names) if figure else "", figure
+
+
+def _traces(candidate: Candidate) -> dict[tuple[int, int, int], Markup]:
+    """The drawings of those inputs of example cases that need one, by group, case and input."""
+    drawn = {
+        (g, c, i): shown.drawing(f"trace-{g}-{c}-{i}", case.alt(shown))
+        for g, group in enumerate(candidate.examples)
+        for c, case in enumerate(group.cases)
+        for i, shown in enumerate(case.inputs)
+    }
+    return {place: markup for place, markup in drawn.items() if markup is not None}
 
 
 def index(facts: Facts) -> str:
@@ -106,7 +131,7 @@ def environment() -> Environment:
     made.filters["listing"] = words.listing
     made.filters["baseline"] = words.baseline
     made.filters["brief"] = words.brief
-    made.globals.update(story=story, ci=words.CI)
+    made.globals.update(story=story, ci=words.CI, meaning=meaning)
     return made
 
 

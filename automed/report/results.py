@@ -7,7 +7,7 @@ from pathlib import Path
 
 from automed.report import words
 from automed.report.artefact import Part, damaged, read
-from automed.report.cohort import Label
+from automed.report.cohort import Cohort, Label
 
 # In the order of the page: what the metric says, and whether 1 is perfect and 0 the floor.
 METRICS = {
@@ -17,8 +17,22 @@ METRICS = {
     "auroc": ("how well probabilities rank records of a class above others; .5 is chance", True),
     "auprc": ("precision averaged over recall; chance is the share of the class", True),
     "mcc": ("0 is chance, 1 perfect, −1 always wrong", False),
+    "qwk": ("agreement beyond chance that counts an error by its squared distance in ranks; 1 is perfect", False),
+    "rank_error": ("how many ranks predictions are away from the reference standard; lower is better", False),
     "brier": ("mean squared error of the probabilities, summed over classes; lower is better, 0 is perfect", False),
     "log_loss": ("how surprised the model is by the reference standard, in nats; lower is better, 0 is perfect", False),
+}
+OF_RANKS = ("qwk", "rank_error")  # given for ordinal classes alone
+# What differs where a record may bear several labels.
+MEANINGS_OF_LABELS = {
+    "macro_f1": "the F1 score of each label, averaged so that rare labels count as much as common ones",
+    "balanced_accuracy": "mean of sensitivity and specificity, averaged over labels; guessing gives .5",
+    "accuracy": "share of records with every label right; one wrong label makes the whole record wrong",
+    "auroc": "how well probabilities rank records with a label above those without, averaged over labels; .5 is chance",
+    "auprc": "precision averaged over recall, averaged over labels; chance is the share of the label",
+    "mcc": "averaged over labels; 0 is chance, 1 perfect, −1 always wrong",
+    "brier": "mean squared error of the probabilities, summed over labels; lower is better, 0 is perfect",
+    "log_loss": "how surprised the model is, in nats, summed over labels; lower is better, 0 is perfect",
 }
 CLASS_METRICS = {"precision": "Precision", "recall": "Recall", "f1": "F1"}
 _PREFIX = "not estimable: "
@@ -39,10 +53,6 @@ class Score:
     @property
     def title(self) -> str:
         return words.label(self.key)
-
-    @property
-    def meaning(self) -> str:
-        return METRICS[self.key][0] if self.key in METRICS else ""
 
     @property
     def unit(self) -> bool:
@@ -77,13 +87,24 @@ class Score:
         return f"{words.decimal(self.value, digits)} ({words.span(self.low, self.high, digits)})"
 
 
+def meaning(key: str, *, labelled: bool) -> str:
+    """What a metric says, for people; `labelled` where a record may bear several labels."""
+    return (MEANINGS_OF_LABELS if labelled else {}).get(key) or METRICS.get(key, ("", True))[0]
+
+
 @dataclass(frozen=True)
 class ClassResult:
-    """One class in the test: its records, and precision, recall and F1 with intervals."""
+    """One class or label in the test: its records, and precision, recall and F1 with intervals.
+
+    `specificity`, `auroc` and `threshold` (the probability from which it is decided for) belong to labels.
+    """
 
     label: Label
     support: int
     scores: tuple[Score, ...]
+    specificity: Score
+    auroc: Score
+    threshold: float | None
 
 
 @dataclass(frozen=True)
@@ -124,12 +145,25 @@ class Comparison:
 
 
 @dataclass(frozen=True)
+class Table:
+    """One label in the test, by reference standard and decision: counts of records."""
+
+    label: Label
+    found: int
+    missed: int
+    false_alarms: int
+    rightly_not: int
+
+
+@dataclass(frozen=True)
 class Tested:
-    """One model on one split."""
+    """One model on one split; `tuned` where its thresholds were fitted there."""
 
     scores: tuple[Score, ...]
     classes: tuple[ClassResult, ...]
-    confusion: tuple[tuple[int, ...], ...]  # rows the reference standard; empty where there is none
+    confusion: tuple[tuple[int, ...], ...]  # rows the reference standard; empty where there is none, or labels
+    tables: tuple[Table, ...]  # one a label; empty of classes
+    tuned: bool
     n: int
     patients: int | None
     method: str | None
@@ -147,39 +181,51 @@ class Results:
     validation: Tested | None
     baselines: tuple[tuple[str, Tested], ...]
     against: tuple[Comparison, ...]
+    decision: str  # how probabilities became decisions, in a sentence; "" where that was not recorded
 
     def versus(self, metric: str = "macro_f1") -> tuple[Comparison, ...]:
         return tuple(comparison for comparison in self.against if comparison.metric == metric)
 
 
-def read_results(file: Path, labels: tuple[Label, ...]) -> Results | None:
+def read_results(file: Path, cohort: Cohort) -> Results | None:
     """The scores of a finalist; None where it was not tested; raises RunError where the file is damaged."""
     found = read(file)
     if found is None:
         return None
     if "test" not in found:
         raise damaged(file, "test is missing")
-    baselines = tuple((name, _tested(part.part("test"), labels)) for name, part in found.part("baselines").parts())
+    decision = found.part("decision")
+    thresholds = decision.numbers("thresholds") if "thresholds" in decision else ()
+    if thresholds and len(thresholds) != len(cohort.classes):
+        raise damaged(file, f"decision has {len(thresholds)} thresholds, the data have {len(cohort.classes)} labels")
+    # A baseline has thresholds of its own, which no page shows.
+    baselines = tuple((name, _tested(part.part("test"), cohort)) for name, part in found.part("baselines").parts())
     against = [
         _comparison(name, metric, figures)
         for name, part in found.part("against").parts()
         for metric, figures in part.parts()
     ]
-    validation = _tested(found.part("validation"), labels) if "validation" in found else None
-    return Results(_tested(found.part("test"), labels), validation, baselines, tuple(against))
+    validation = _tested(found.part("validation"), cohort) if "validation" in found else None
+    test = _tested(found.part("test"), cohort, thresholds)
+    return Results(test, validation, baselines, tuple(against), words.sentence(decision.text("reason") or ""))
 
 
-def _tested(part: Part, labels: tuple[Label, ...]) -> Tested:
+def _tested(part: Part, cohort: Cohort, thresholds: tuple[float, ...] = ()) -> Tested:
     scores = [_score(key, part.part(key)) for key in METRICS if key in part]
     per_class = part.part("per_class")
-    confusion = part.part("confusion").matrix("matrix")
-    if confusion and len(confusion) != len(labels):
-        raise damaged(part.file, f"confusion has {len(confusion)} classes, the data have {len(labels)}")
+    confusion, tables = _confusion(part.part("confusion"), cohort)
     interval = part.part("interval")
+    chosen = thresholds or (None,) * len(cohort.classes)
     return Tested(
         tuple(scores),
-        tuple(_class(label, per_class.part(label.key)) for label in labels if label.key in per_class),
+        tuple(
+            _class(label, per_class.part(label.key), threshold)
+            for label, threshold in zip(cohort.classes, chosen, strict=True)
+            if label.key in per_class
+        ),
         confusion,
+        tables,
+        part.flag("tuned"),
         part.count("n") or max((score.n or 0 for score in scores), default=0),
         part.count("patients"),
         interval.text("method"),
@@ -187,9 +233,25 @@ def _tested(part: Part, labels: tuple[Label, ...]) -> Tested:
     )
 
 
-def _class(label: Label, part: Part) -> ClassResult:
+def _confusion(part: Part, cohort: Cohort) -> tuple[tuple[tuple[int, ...], ...], tuple[Table, ...]]:
+    matrix = () if cohort.labelled else part.matrix("matrix")
+    counts = part.matrices("matrix") if cohort.labelled else ()
+    for found, what in ((matrix, "classes"), (counts, "labels")):
+        if found and len(found) != len(cohort.classes):
+            raise damaged(part.file, f"confusion has {len(found)} {what}, the data have {len(cohort.classes)}")
+    if any(len(table) != 2 for table in counts):
+        raise damaged(part.file, "confusion has a table of a label that is not two by two")
+    tables = [
+        Table(label, found, missed, false, rightly)
+        for label, ((rightly, false), (missed, found)) in zip(cohort.classes, counts, strict=False)
+    ]
+    return matrix, tuple(tables)
+
+
+def _class(label: Label, part: Part, threshold: float | None) -> ClassResult:
     scores = tuple(_score(key, part.part(key)) for key in CLASS_METRICS)
-    return ClassResult(label, part.count("support") or 0, scores)
+    specificity, auroc = (_score(key, part.part(key)) for key in ("specificity", "auroc"))
+    return ClassResult(label, part.count("support") or 0, scores, specificity, auroc, threshold)
 
 
 def _score(key: str, part: Part) -> Score:

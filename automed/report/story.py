@@ -7,13 +7,18 @@ from automed.report.board import Budget
 from automed.report.facts import Candidate, Facts, Plan
 from automed.report.results import Tested
 
+ENGINES = {"optuna": "Optuna", "keras-tuner": "Keras-Tuner"}
 SAMPLERS = {
     "tpe": "the tree-structured Parzen estimator",
     "random": "random sampling",
     "gp": "a Gaussian process",
     "cmaes": "CMA-ES",
     "nsga2": "NSGA-II",
+    "hyperband": "random sampling in Hyperband's brackets",
+    "bayesian": "a Gaussian process with an upper confidence bound",
+    "grid": "a grid",
 }
+ENGINES = {"optuna": "Optuna", "keras-tuner": "Keras-Tuner"}
 PRUNERS = {
     "hyperband": "Hyperband",
     "asha": "asynchronous successive halving",
@@ -53,11 +58,12 @@ def method(facts: Facts, tested: Tested) -> str:
 
 def planned(plan: Plan) -> str:
     """What was searched and how, in two sentences."""
-    architectures = words.listing([words.architecture(name) for name in plan.architectures])
-    several = "s" if len(plan.architectures) > 1 else ""
+    names = words.listing([words.architecture(name) for name in plan.architectures])
+    several = "" if len(plan.architectures) == 1 else "s"
     sampler = SAMPLERS.get(plan.sampler, plan.sampler)
-    text = f"The search ranged over the architecture{several} {architectures}, with their widths, depths and training. "
-    text += f"Candidates were proposed by {sampler} ({plan.engine.capitalize()}), trained for up to "
+    text = f"The search ranged over the architecture{several} {names or 'that suit the inputs'}, with their widths, "
+    text += f"depths and training. Candidates were proposed by {sampler} ({ENGINES.get(plan.engine, plan.engine)}), "
+    text += "trained for up to "
     text += f"{words.plural(plan.epochs, 'epoch')} and stopped after {plan.patience} without gain"
     pruner = PRUNERS.get(plan.pruner, plan.pruner)
     text += f"; those that fell behind were pruned by {pruner}." if pruner else "; none was pruned."

@@ -18,6 +18,8 @@ METRICS = {
     "auroc": "AUROC",
     "auprc": "AUPRC",
     "mcc": "Matthews correlation",
+    "qwk": "Quadratic-weighted kappa",
+    "rank_error": "Mean error in ranks",
     "brier": "Brier score",
     "log_loss": "Log-loss",
 }
@@ -27,8 +29,25 @@ ARCHITECTURES = {
     "mobilenet": "MobileNet",
     "squeezenet": "SqueezeNet",
     "pretrained": "pretrained network",
+    "lstm": "LSTM",
+    "gru": "GRU",
+    "grud": "GRU-D",
+    "cnn1d": "1-D CNN",
+    "resnet1d": "1-D ResNet",
+    "inceptiontime": "InceptionTime",
+    "bag": "bag of words",
+    "tcn": "temporal convolutional network",
+    "transformer": "transformer",
+    "mlp": "MLP",
 }
-BASELINES = {"majority": "the majority class", "boosting": "gradient boosting", "logistic": "logistic regression"}
+BASELINES = {
+    "majority": "the majority class",
+    "boosting": "gradient boosting",
+    "tfidf": "TF-IDF with logistic regression",
+    "kmer": "k-mers with gradient boosting",
+    "minirocket": "MiniRocket with ridge regression",
+}
+CLASS, LABEL = ("class", "classes"), ("label", "labels")  # what a record is of: one class, or several labels
 SPLITS = {"train": "training set", "validation": "tuning set", "test": "test set"}
 
 
@@ -74,7 +93,7 @@ def plural(count: int, singular: str, plural_form: str | None = None) -> str:
 
 def percent(share: float) -> str:
     """.43 as "43 %"; what is neither none nor all never reads as 0 or 100."""
-    if 0 < share < 0.005:
+    if 0 < share <= 0.005:
         return f"under 1{THIN}%"
     if 0.995 <= share < 1:
         return f"over 99{THIN}%"
@@ -118,7 +137,7 @@ def inline(key: str) -> str:
 
 def architecture(key: str) -> str:
     """An architecture's name for people: "resnet" as "ResNet"."""
-    return ARCHITECTURES.get(key, label(key))
+    return " + ".join(ARCHITECTURES.get(part, label(part)) for part in key.split("+"))
 
 
 def baseline(name: str) -> str:
