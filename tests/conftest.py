@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from commandline import Command, Ended
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -55,3 +56,26 @@ train: {epochs: 3, patience: 3, batch: 16, augment: []}
         encoding="utf-8",
     )
     return folder
+
+
+@pytest.fixture
+def automed_command(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Command:
+    """Run a command in an empty folder, in this process."""
+    from automed.cli import main
+
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: str) -> Ended:
+        with pytest.raises(SystemExit) as done:
+            main(list(arguments))
+        said = capsys.readouterr()
+        return Ended(int(done.value.code or 0), said.out, said.err)
+
+    return run
+
+
+@pytest.fixture
+def fresh_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache folder of each test's own."""
+    monkeypatch.setenv("AUTOMED_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"

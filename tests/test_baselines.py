@@ -1,178 +1,289 @@
-"""The bar that a search must clear."""
+"""What holds for every baseline on every kind of input that it reads."""
 
 from __future__ import annotations
 
 import os
 import subprocess
 import sys
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.typing import NDArray
+from planted import CLASSES, missing, planted
 
+from automed.data.kinds import KINDS
 from automed.errors import DataError
 from automed.evaluate.metrics import macro_f1
-from automed.search.baselines import afford, fit_boosting, fit_majority, majority
-from automed.search.features import area_matrix, features, shrink
+from automed.search import BASELINES
+from automed.search.baselines import READS, default_baselines, suits
+from automed.search.baselines.features import FEATURES
+from automed.search.baselines.material import Material, Predictor, folds, thin
 
-FITS = (fit_majority, fit_boosting)
-
-
-def stripes(
-    n: int, channels: int = 1, size: int = 20, n_classes: int = 2
-) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """Pictures whose stripes run across (class 0), down (1) or are absent (2), under noise."""
-    rng = np.random.default_rng(0)
-    y = np.arange(n) % n_classes
-    wave = 60 * np.sin(np.arange(size))
-    pattern = np.stack([np.tile(wave[:, None], size), np.tile(wave, (size, 1)), np.zeros((size, size))])[y]
-    pictures = 128 + pattern[..., None] + 20 * rng.normal(size=(n, size, size, channels))
-    return np.clip(pictures, 0, 255).astype(np.uint8), y.astype(np.int64)
+Fit = Callable[..., Predictor]
+PAIRS = [(name, kind) for name, kinds in READS.items() for kind in kinds]
+LEARNING = [pair for pair in PAIRS if pair[0] != "majority"]
+on_each = pytest.mark.parametrize(("name", "kind"), PAIRS)
 
 
-def test_the_majority_gives_the_shares_in_training() -> None:
-    assert majority(np.array([0, 0, 2, 0]), 4).tolist() == [0.75, 0.0, 0.25, 0.0]
-    predictor = fit_majority({}, np.arange(4), np.array([0, 0, 2, 0]), 4)
-    found = predictor({}, np.arange(3))
-    assert found.dtype == np.float32
-    assert found.tolist() == [[0.75, 0.0, 0.25, 0.0]] * 3
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Few trees that learn fast, few folds and few kernels."""
+    for name, value in {"ITERATIONS": 10, "FEWEST": 10, "RATE": 0.4, "FASTEST": 0.4}.items():
+        monkeypatch.setattr(f"automed.search.baselines.boosting.{name}", value)
+    monkeypatch.setattr("automed.search.baselines.tfidf.FOLDS", 2)
+    for name in ("FEATURES", "FEWEST"):
+        monkeypatch.setattr(f"automed.search.baselines.minirocket.{name}", 6 * 84)
 
 
-@pytest.mark.parametrize("channels", [1, 3])
-def test_boosting_learns_what_the_pictures_show(channels: int) -> None:
-    pictures, y = stripes(160, channels, n_classes=3)
-    images = {"lesion": pictures}
-    predictor = fit_boosting(images, np.arange(100), y[:100], 3, seed=0, seconds=1)
-    found = predictor(images, np.arange(100, 160))
-    assert macro_f1(y[100:], found.argmax(axis=1), 3) > 0.9
+def fit(name: str) -> Fit:
+    found: Fit = BASELINES.load(name)
+    return found
 
 
-@pytest.mark.parametrize("fit", FITS)
-def test_a_class_that_training_lacked_keeps_its_column(fit: object) -> None:
-    pictures, y = stripes(60)
-    predictor = fit({"a": pictures}, np.arange(60), 2 * y, 4, seconds=1)  # type: ignore[operator]
-    found = predictor({"a": pictures}, np.arange(7))
-    assert found.shape == (7, 4)
-    assert found.dtype == np.float32
-    assert (found[:, [1, 3]] == 0).all()
-    assert found.sum(axis=1) == pytest.approx(np.ones(7), abs=1e-5)
+class TestEveryBaseline:
+    """Laws, over the table of baselines and the kinds of input that each reads."""
+
+    @on_each
+    def test_probabilities_of_a_record_add_up_to_one_and_unseen_classes_have_none(self, name: str, kind: str) -> None:
+        """Classes 1 and 3 of 5 stay without training records."""
+        material, y = planted(kind)
+        material = replace(material, y=2 * material.y, n_classes=5)
+        found = fit(name)(material)(material.arrays, np.arange(len(y)))
+        assert found.shape == (len(y), 5) and found.dtype == np.float32
+        assert (found >= 0).all() and (found[:, [1, 3]] == 0).all()
+        assert found.sum(axis=1) == pytest.approx(np.ones(len(y)), abs=1e-5)
+
+    @on_each
+    def test_one_seed_and_the_same_training_records_give_one_answer_whatever_the_others_show(
+        self, name: str, kind: str
+    ) -> None:
+        """A baseline reads training records alone, and nothing is left to chance."""
+        material, y = planted(kind)
+        changed = material.arrays[kind].copy()
+        changed[60:] = changed[60:][::-1]
+        others = replace(material, arrays={kind: changed})
+        answers = [fit(name)(each, seed=3)(material.arrays, np.arange(len(y))) for each in (material, others)]
+        assert np.array_equal(*answers)
+
+    @on_each
+    def test_a_memory_map_does_as_well_as_an_array_and_records_may_come_in_any_order(
+        self, name: str, kind: str, tmp_path: Path
+    ) -> None:
+        """Rows are found by position; each is predicted alike alone and among others."""
+        material, y = planted(kind)
+        np.save(tmp_path / "array.npy", material.arrays[kind])
+        mapped = {kind: np.load(tmp_path / "array.npy", mmap_mode="r")}
+        together = fit(name)(material)(material.arrays, np.arange(len(y)))
+        predictor = fit(name)(replace(material, arrays=mapped))
+        for order in (np.arange(len(y))[::-1], np.array([5, 3, 40])):
+            assert predictor(mapped, order) == pytest.approx(together[order], abs=1e-5)
+        assert predictor(mapped, np.array([], np.int64)).shape == (0, CLASSES)
+
+    @pytest.mark.parametrize(("name", "kind"), LEARNING)
+    def test_what_is_planted_is_found(self, name: str, kind: str) -> None:
+        """Far better than chance on records that were not seen."""
+        material, y = planted(kind, n=240, train=150)
+        found = fit(name)(material)(material.arrays, np.arange(150, 240))
+        assert macro_f1(y[150:], found.argmax(axis=1), CLASSES) > 0.75
+
+    @on_each
+    def test_several_labels_a_record_are_independent(self, name: str, kind: str) -> None:
+        """A label that all or none bear is certain; the others need not add up to 1."""
+        material, y = planted(kind, n=150, train=110)
+        labels = np.stack([y == 0, y >= 1, y >= 0, y < 0, y == 2], axis=1).astype(np.int64)
+        labels[::7] *= np.array([0, 0, 1, 0, 0])
+        material = replace(material, y=labels[:110], n_classes=5, task="multilabel")
+        found = fit(name)(material)(material.arrays, np.arange(150))
+        assert found.shape == (150, 5) and found.dtype == np.float32
+        assert (found >= 0).all() and (found <= 1).all()
+        assert (found[:, 2] == 1).all() and (found[:, 3] == 0).all()
+        if name != "majority":
+            assert found[110:][y[110:] == 2, 4].mean() > found[110:][y[110:] != 2, 4].mean() + 0.2
+
+    @on_each
+    def test_absent_inputs_break_nothing(self, name: str, kind: str) -> None:
+        """In a fifth of the training records, in all of them, and where predictions are made."""
+        material, y = planted(kind)
+        array = material.arrays[kind].copy()
+        array[::5] = missing(kind, array[::5])
+        nothing = missing(kind, array)
+        for train, other in ((array, nothing), (nothing, array)):
+            predictor = fit(name)(replace(material, arrays={kind: train}))
+            found = predictor({kind: other}, np.arange(len(y)))
+            assert found.sum(axis=1) == pytest.approx(np.ones(len(y)), abs=1e-5)
+
+    @on_each
+    def test_inputs_that_never_vary_break_nothing(self, name: str, kind: str) -> None:
+        """Every record is the first one."""
+        material, y = planted(kind)
+        same = {kind: np.repeat(material.arrays[kind][:1], len(y), axis=0)}
+        found = fit(name)(replace(material, arrays=same))(same, np.arange(len(y)))
+        assert np.ptp(found, axis=0) == pytest.approx(np.zeros(CLASSES), abs=1e-6)
+
+    @on_each
+    def test_one_class_alone_is_predicted_with_certainty(self, name: str, kind: str) -> None:
+        """There is nothing to tell apart."""
+        material, _ = planted(kind, n=12, train=9)
+        found = fit(name)(replace(material, y=np.ones(9, np.int64)))(material.arrays, np.arange(12))
+        assert (found == [[0, 1, 0]]).all()
+
+    @on_each
+    @pytest.mark.parametrize("train", [2, 7])
+    def test_a_few_records_and_no_time_are_enough_to_answer(self, name: str, kind: str, train: int) -> None:
+        """Bad answers, but answers."""
+        material, _ = planted(kind, n=9, train=train)
+        found = fit(name)(material, seconds=0.01)(material.arrays, np.arange(9))
+        assert found.sum(axis=1) == pytest.approx(np.ones(9), abs=1e-5)
+
+    @pytest.mark.parametrize("name", ["tfidf", "kmer", "minirocket"])
+    def test_what_is_not_read_beside_it_changes_nothing(self, name: str) -> None:
+        """Of several inputs a baseline reads those of its kind."""
+        (kind,) = READS[name]
+        material, y = planted(kind, "tabular")
+        alone = Material({kind: material.arrays[kind]}, material.facts, material.train, material.y, CLASSES)
+        found = [fit(name)(each)(each.arrays, np.arange(len(y))) for each in (material, alone)]
+        assert np.array_equal(*found)
+
+    @pytest.mark.parametrize("name", ["tfidf", "kmer", "minirocket"])
+    def test_without_an_input_of_its_kind_it_says_so(self, name: str) -> None:
+        """The check of the recipe refuses it earlier."""
+        material, _ = planted("tabular")
+        with pytest.raises(DataError, match=f"no input of the kind {READS[name][0]}"):
+            fit(name)(material)
 
 
-@pytest.mark.parametrize("fit", FITS)
-def test_one_class_alone_is_predicted_with_certainty(fit: object) -> None:
-    pictures, _ = stripes(10)
-    predictor = fit({"a": pictures}, np.arange(10), np.ones(10, dtype=np.int64), 3)  # type: ignore[operator]
-    assert (predictor({"a": pictures}, np.arange(4)) == [[0, 1, 0]]).all()
+class TestDefaults:
+    """Which baselines a recipe gets, and which it may name."""
+
+    def test_every_baseline_says_what_it_reads(self) -> None:
+        """A line of the table without a word on its kinds would be refused everywhere."""
+        assert set(READS) == set(BASELINES)
+        assert {kind for kinds in READS.values() for kind in kinds} == set(KINDS) == set(FEATURES)
+
+    @pytest.mark.parametrize(
+        ("kinds", "irregular", "expected"),
+        [
+            (["image"], False, ("majority", "boosting")),
+            (["image", "image"], False, ("majority", "boosting")),
+            (["tabular"], False, ("majority", "boosting")),
+            (["text"], False, ("majority", "tfidf")),
+            (["sequence"], False, ("majority", "kmer")),
+            (["signal"], False, ("majority", "minirocket", "boosting")),
+            (["signal"], True, ("majority", "boosting")),
+            (["signal", "tabular"], False, ("majority", "boosting")),
+            (["text", "image"], False, ("majority", "boosting")),
+            (["volume"], False, ("majority",)),
+        ],
+    )
+    def test_the_kinds_of_input_decide(self, kinds: list[str], irregular: bool, expected: tuple[str, ...]) -> None:
+        """One kind alone has a rival of its own, several have the one that reads them all."""
+        assert default_baselines(kinds, irregular=irregular) == expected
+
+    @given(st.lists(st.sampled_from(sorted(KINDS)), min_size=1), st.booleans())
+    def test_what_is_chosen_is_known_and_suits(self, kinds: list[str], irregular: bool) -> None:
+        """The majority comes first, and something that learns is beside it."""
+        first, *others = default_baselines(kinds, irregular=irregular)
+        assert first == "majority" and others
+        assert all(name in BASELINES and suits(name, kinds) for name in others)
+
+    def test_a_baseline_suits_where_it_can_read_something(self) -> None:
+        """TF-IDF has nothing to say about pictures."""
+        assert not suits("tfidf", ["image"])
+        assert suits("tfidf", ["image", "text"])
+        assert not suits("minirocket", ["tabular", "sequence"])
 
 
-def test_one_seed_and_the_same_training_records_give_one_answer_whatever_the_other_records_show(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr("automed.search.baselines.ITERATIONS", 60)
-    pictures, _ = stripes(80)
-    others = pictures.copy()
-    others[1::2] = 255 - others[1::2]
-    index = np.arange(0, 80, 2)
-    labels = (np.arange(40) % 2).astype(np.int64)
-    fitted = [fit_boosting({"a": each}, index, labels, 2) for each in (pictures, others)]
-    answers = [predictor({"a": pictures}, np.arange(80)) for predictor in fitted]
-    assert np.array_equal(*answers)
+class TestMaterial:
+    """What baselines are given."""
 
+    @pytest.mark.parametrize(
+        ("changes", "said"),
+        [
+            ({"y": np.array([0, 1, 0])}, "4 training records for 3 labels"),
+            ({"y": np.array([0, 1, 0, 2])}, "run from 0 to 2, expected 0 to 1"),
+            ({"y": np.eye(4, 2, dtype=np.int64)}, "one class a record"),
+            ({"y": np.eye(4, 3, dtype=np.int64), "task": "multilabel"}, "labels of 0 and 1"),
+            ({"y": 2 * np.eye(4, 2, dtype=np.int64), "task": "multilabel"}, "labels of 0 and 1"),
+            ({"patient": np.arange(3)}, "4 training records for the patients of 3"),
+            ({"train": np.arange(0), "y": np.arange(0)}, "no training records"),
+        ],
+    )
+    def test_what_does_not_agree_is_refused(self, changes: dict[str, object], said: str) -> None:
+        """Before anything is read."""
+        material, _ = planted("tabular", n=6, train=4, n_classes=2)
+        with pytest.raises(DataError, match=said):
+            replace(material, **changes)  # type: ignore[arg-type]
 
-def test_a_training_record_is_predicted_alike_alone_and_among_others() -> None:
-    """Sums of pixels round differently in another block; no bound between bins may lie within that rounding."""
-    pictures, y = stripes(60, size=23)
-    images = {"a": pictures}
-    predictor = fit_boosting(images, np.arange(60), y, 2, seconds=1)
-    together = predictor(images, np.arange(60))
-    for size in (1, 7, 31):
-        parts = [predictor(images, np.arange(start, min(60, start + size))) for start in range(0, 60, size)]
-        assert np.array_equal(np.concatenate(parts), together)
+    def test_the_majority_gives_the_shares_in_training(self) -> None:
+        """Of classes and of labels."""
+        material, _ = planted("tabular", n=4, train=4)
+        of_classes = replace(material, y=np.array([0, 0, 2, 0]), n_classes=4)
+        assert fit("majority")(of_classes)({}, np.arange(3)).tolist() == [[0.75, 0.0, 0.25, 0.0]] * 3
+        labels = np.array([[1, 1], [0, 1], [0, 1], [0, 0]])
+        of_labels = replace(material, y=labels, n_classes=2, task="multilabel")
+        assert fit("majority")(of_labels)({}, np.arange(1)).tolist() == [[0.25, 0.75]]
 
+    @given(st.lists(st.integers(0, 4), min_size=1, max_size=80), st.integers(1, 90), st.integers(0, 5))
+    @settings(max_examples=60, deadline=None)
+    def test_a_sample_keeps_every_class_and_the_proportions(self, classes: list[int], rows: int, seed: int) -> None:
+        """At least one of each, at most one more than its share."""
+        y = np.array(classes)
+        kept = thin(y, rows, seed)
+        assert (np.diff(kept) > 0).all() and np.array_equal(np.unique(y[kept]), np.unique(y))
+        if rows < len(y):
+            share = np.bincount(y) * rows / len(y)
+            assert (np.abs(np.bincount(y[kept], minlength=len(share)) - share) <= 1).all()
 
-def test_pictures_may_be_a_memory_map_and_several_inputs(tmp_path: Path) -> None:
-    pictures, y = stripes(60)
-    np.save(tmp_path / "a.npy", pictures)
-    mapped = {"a": np.load(tmp_path / "a.npy", mmap_mode="r"), "b": stripes(60, 3, 30)[0]}
-    in_memory = {"a": pictures, "b": mapped["b"]}
-    index = np.array([5, 3, 40])
-    assert np.array_equal(features(mapped, index), features(in_memory, index))
-    assert fit_boosting(mapped, np.arange(60), y, 2, seconds=1)(mapped, index).shape == (3, 2)
+    @given(
+        st.lists(st.tuples(st.integers(0, 3), st.integers(0, 12)), min_size=1, max_size=60),
+        st.integers(2, 6),
+        st.integers(0, 3),
+    )
+    @settings(max_examples=60, deadline=None)
+    def test_parts_hold_every_record_once_and_no_patient_twice(
+        self, records: list[tuple[int, int]], count: int, seed: int
+    ) -> None:
+        """Save where all records are of one patient, who is then divided."""
+        y, patient = np.array(records).T
+        parts = folds(y, patient, count, seed)
+        assert np.array_equal(np.sort(np.concatenate(parts)), np.arange(len(y)))
+        assert all(len(part) for part in parts)
+        if len(np.unique(patient)) > 1:
+            assert sum(len(np.unique(patient[part])) for part in parts) == len(np.unique(patient))
 
-
-def test_features_of_a_record_do_not_depend_on_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
-    pictures, _ = stripes(30)
-    together = features({"a": pictures}, np.arange(30))
-    monkeypatch.setattr("automed.search.features.BLOCK_BYTES", 4 * 20 * 20 * 4)
-    assert features({"a": pictures}, np.arange(30)) == pytest.approx(together, abs=1e-4)
-    assert features({"a": pictures}, np.array([], dtype=np.int64)).shape == (0, together.shape[1])
-
-
-@given(size=st.integers(1, 300), target=st.integers(1, 40))
-@settings(max_examples=60, deadline=None)
-def test_shrinking_keeps_the_mean_shade(size: int, target: int) -> None:
-    weights = area_matrix(size, target)
-    assert weights.sum(axis=1) == pytest.approx(np.ones(target), abs=1e-5)
-    line = np.random.default_rng(0).random(size, dtype=np.float32)
-    assert (weights @ line).mean() == pytest.approx(line.mean(), abs=1e-4)
-
-
-def test_shrinking_averages_areas() -> None:
-    picture = np.arange(16, dtype=np.float32).reshape(1, 4, 4, 1)
-    assert shrink(picture, 2, 2)[0, :, :, 0].tolist() == [[2.5, 4.5], [10.5, 12.5]]
-
-
-@given(rows=st.integers(2, 200_000), trees=st.integers(1, 20), seconds=st.floats(1, 600))
-@settings(max_examples=100, deadline=None)
-def test_less_time_never_buys_more(rows: int, trees: int, seconds: float) -> None:
-    full, half = (afford(rows, trees, 64 * 64 * 3, budget) for budget in (seconds, seconds / 2))
-    assert half.rows <= full.rows <= rows
-    assert half.iterations <= full.iterations or half.rows < full.rows
-    assert half.rate >= full.rate
-    assert full.iterations * full.rate == pytest.approx(12, abs=0.1)
-
-
-def test_without_a_budget_nothing_is_saved(monkeypatch: pytest.MonkeyPatch) -> None:
-    for most in (200, 60):
-        monkeypatch.setattr("automed.search.baselines.ITERATIONS", most)
-        plan = afford(1_000_000, 9, 224 * 224 * 3, float("inf"))
-        assert (plan.rows, plan.iterations) == (1_000_000, most)
-
-
-@pytest.mark.parametrize(
-    ("images", "y", "said"),
-    [
-        ({"a": np.zeros((4, 5, 5, 1), np.float32)}, [0, 1, 0, 1], "input a: expected uint8"),
-        ({"a": np.zeros((4, 5, 5, 1), np.uint8)}, [0, 1, 0], "4 training records for 3 labels"),
-        ({"a": np.zeros((4, 5, 5, 1), np.uint8)}, [0, 1, 0, 2], "expected 0 to 1"),
-        ({}, [0, 1, 0, 1], "no picture"),
-    ],
-)
-def test_what_cannot_be_learned_from_is_refused(images: dict[str, NDArray[np.uint8]], y: list[int], said: str) -> None:
-    with pytest.raises(DataError, match=said):
-        fit_boosting(images, np.arange(4), np.array(y), 2)
+    def test_a_rare_class_is_in_every_part_where_it_can_be(self) -> None:
+        """Five records of a class among fifty, five parts."""
+        y = np.array([1] * 5 + [0] * 45)
+        assert [int(y[part].sum()) for part in folds(y, None, 5, seed=1)] == [1] * 5
 
 
 @pytest.mark.slow
-def test_baselines_load_no_tensorflow() -> None:
-    code = "import sys, automed.search.baselines; sys.exit('tensorflow' in sys.modules or 'keras' in sys.modules)"
+def test_baselines_load_no_training_library() -> None:
+    """They share the machine with processes that train."""
+    code = (
+        "import sys\nfrom automed.search import BASELINES\nfrom automed.search.baselines.features import FEATURES\n"
+        "[table.load(name) for table in (BASELINES, FEATURES) for name in table]\n"
+        "sys.exit('tensorflow' in sys.modules or 'keras' in sys.modules)"
+    )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "floor"), [("breastmnist", 0.72), ("pneumoniamnist", 0.80)])
-def test_boosting_is_no_straw_man_on_real_pictures(name: str, floor: float) -> None:
+def test_boosting_is_no_straw_man_on_real_pictures(name: str, floor: float, monkeypatch: pytest.MonkeyPatch) -> None:
     """Floors: what plain boosting on all pixels reaches, less the spread over seeds."""
+    monkeypatch.undo()
     folder = os.environ.get("AUTOMED_DATA")
     if not folder or not (Path(folder) / name / f"{name}.npz").is_file():
         pytest.skip(f"set AUTOMED_DATA to a folder that holds {name}/{name}.npz")
     with np.load(Path(folder) / name / f"{name}.npz") as parts:
         train, test = parts["train_images"], parts["test_images"]
         y, answer = parts["train_labels"].ravel().astype(np.int64), parts["test_labels"].ravel()
-    images = {"picture": np.concatenate([train, test])[..., None]}
-    predictor = fit_boosting(images, np.arange(len(train)), y, 2, seed=0, seconds=60)
-    found = predictor(images, np.arange(len(train), len(train) + len(test)))
+    arrays = {"picture": np.concatenate([train, test])[..., None]}
+    material = Material(arrays, {"picture": {"kind": "image"}}, np.arange(len(train)), y, 2)
+    found = fit("boosting")(material, seconds=60)(arrays, np.arange(len(train), len(train) + len(test)))
     assert macro_f1(answer, found.argmax(axis=1), 2) > floor

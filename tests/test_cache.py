@@ -20,7 +20,7 @@ import pytest
 from PIL import Image
 
 from automed.data import cache, digests, store
-from automed.data.images import decode
+from automed.data.decode.images import decode
 from automed.data.records import Arrays, Files, Items, Records
 from automed.errors import DataError, RunError, UsageError
 from automed.recipe import ImageInput
@@ -29,11 +29,7 @@ SPEC = ImageInput(kind="image", size=(16, 16), channels=3)
 OLD = 10**9 * (time.time_ns() // 10**9 - 3600)  # an hour ago: old enough for the index of digests to trust
 
 
-@pytest.fixture(autouse=True)
-def fresh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A cache folder of each test's own."""
-    monkeypatch.setenv("AUTOMED_CACHE", str(tmp_path / "cache"))
-    return tmp_path / "cache"
+pytestmark = pytest.mark.usefixtures("fresh_cache")
 
 
 def records(items: Items) -> Records:
@@ -127,10 +123,10 @@ def test_a_file_that_was_changed_a_moment_ago_is_always_read_again(tmp_path: Pat
     assert digests.of([path]) != before
 
 
-def test_an_index_of_digests_that_is_damaged_costs_time_and_nothing_else(tmp_path: Path, fresh: Path) -> None:
+def test_an_index_of_digests_that_is_damaged_costs_time_and_nothing_else(tmp_path: Path, fresh_cache: Path) -> None:
     found = pictures(tmp_path / "files")
     key = load(found).key
-    (fresh / "digests.sqlite").write_bytes(b"no database" * 100)
+    (fresh_cache / "digests.sqlite").write_bytes(b"no database" * 100)
     assert load(found).key == key
 
 
@@ -319,21 +315,21 @@ def full_disk(tmp_path: Path) -> None:
         print(json.dumps([problem.what, problem.where, problem.hint, os.listdir(store.folder())]))  # noqa: PTH208
 
 
-def test_a_full_disk_says_how_much_is_needed_and_leaves_nothing(tmp_path: Path, fresh: Path) -> None:
+def test_a_full_disk_says_how_much_is_needed_and_leaves_nothing(tmp_path: Path, fresh_cache: Path) -> None:
     pictures(tmp_path / "files")
     code = f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r}); import test_cache, pathlib;"
     code += f"test_cache.full_disk(pathlib.Path({str(tmp_path)!r}))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     what, where, hint, left = json.loads(done.stdout)
-    assert "disk is full" in what and "MB" in what and where == str(fresh / "decoded") and "AUTOMED_CACHE" in hint
+    assert "disk is full" in what and "MB" in what and where == str(fresh_cache / "decoded") and "AUTOMED_CACHE" in hint
     assert [name for name in left if not name.endswith(".lock")] == []
 
 
-def test_more_than_the_disk_holds_is_refused_before_anything_is_written(fresh: Path) -> None:
+def test_more_than_the_disk_holds_is_refused_before_anything_is_written(fresh_cache: Path) -> None:
     shape = (10**9, 64, 64, 3)
     with pytest.raises(RunError, match=r"12,288,000 MB are needed"):
         store.keep("k" * 32, shape, "uint8", lambda: iter(()), "too much", 10**15)
-    assert not (fresh / "decoded" / ("k" * 32)).exists()
+    assert not (fresh_cache / "decoded" / ("k" * 32)).exists()
 
 
 def test_a_cache_folder_that_cannot_be_made_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
-from automed.data import shortcuts
-from automed.data.check import Finding, check, raise_on_leak
-from automed.data.duplicates import find
+from automed.data.checks import shortcuts
+from automed.data.checks.check import Finding, check, raise_on_leak
+from automed.data.checks.duplicates import find
 from automed.data.records import Arrays, Files, Records
 from automed.data.splits import assign, prove
 from automed.errors import LeakError
@@ -77,7 +77,7 @@ def findings(
     unreadable: dict[int, str] | None = None,
 ) -> dict[str, Finding]:
     split = assign(recipe(), records) if split is None else split
-    return {each.kind: each for each in check(recipe(), records, {"picture": pictures}, split, unreadable or {})}
+    return {each.kind: each for each in check(recipe(), records, find({"picture": pictures}), split, unreadable or {})}
 
 
 def with_column(records: Records, **columns: Any) -> Records:
@@ -94,7 +94,7 @@ def test_clean_data_raise_no_alarm(seed: int, classes: int) -> None:
 def test_what_could_not_be_read_is_listed_with_reasons() -> None:
     records, pictures = clean()
     found = findings(records, pictures, unreadable={12: "truncated", 7: "missing", 99: "truncated"})
-    finding = found.pop("unreadable_pictures")
+    finding = found.pop("unreadable_records")
     assert found == {}
     assert finding.severity == "warning"
     assert finding.rows == (7, 12, 99)
@@ -102,12 +102,12 @@ def test_what_could_not_be_read_is_listed_with_reasons() -> None:
     assert "2 truncated, 1 missing" in finding.message
 
 
-def test_constant_pictures_are_named_and_are_no_duplicates() -> None:
+def test_constant_records_are_named_and_are_no_duplicates() -> None:
     records, pictures = clean()
     pictures[[3, 50, 200]] = 0
     found = findings(records, pictures)
-    assert set(found) == {"constant_pictures"}
-    assert found["constant_pictures"].rows == (4, 51, 201)
+    assert set(found) == {"constant_records"}
+    assert found["constant_records"].rows == (4, 51, 201)
 
 
 def across(split: npt.NDArray[np.object_], records: Records) -> tuple[int, int]:
@@ -203,7 +203,7 @@ def test_a_small_class_and_one_that_is_missing_are_named() -> None:
     y = records.y.copy()
     y[:4] = 2  # two patients
     records = replace(records, y=y, classes=("class 0", "class 1", "rare"))
-    every = check(recipe(), records, {"picture": pictures}, assign(recipe(), records), {})
+    every = check(recipe(), records, find({"picture": pictures}), assign(recipe(), records), {})
     assert [each.message for each in every if each.kind == "class_missing"] == [
         "The class rare has no record in validation: nothing can be said about it there."
     ]
@@ -360,15 +360,7 @@ def test_leaks_come_first_and_all_are_in_one_message() -> None:
     pictures[there] = pictures[here]
     split[there ^ 1] = "train"  # the other record of that patient
     pictures[5] = 9
-    every = check(recipe(), records, {"picture": pictures}, split, {})
+    every = check(recipe(), records, find({"picture": pictures}), split, {})
     assert [each.severity for each in every[:2]] == ["leak", "leak"]
     with pytest.raises(LeakError, match=r"1 patient in more than one split .*; 2 records of different splits"):
         raise_on_leak(every)
-
-
-def test_duplicates_that_are_known_are_not_looked_for_again() -> None:
-    records, pictures = clean()
-    pictures[8] = pictures[0]
-    split = assign(recipe(), records)
-    expected = check(recipe(), records, {"picture": pictures}, split, {})
-    assert check(recipe(), records, {}, split, {}, found=find({"picture": pictures})) == expected

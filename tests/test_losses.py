@@ -8,6 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from automed.errors import UsageError
+
 pytestmark = pytest.mark.slow
 
 keras = pytest.importorskip("keras")
@@ -52,9 +54,9 @@ LOGITS = np.array([[4.0, 0.0, -1.0], [0.5, 0.2, 0.1]], np.float32)
 TARGETS = np.array([[1.0, 0.0, 0.0], [0.0, 0.6, 0.4]], np.float32)
 
 
-def value(choices: dict[str, object]) -> float:
+def value(choices: dict[str, object], task: str = "multiclass", targets: np.ndarray = TARGETS) -> float:
     """The loss over two records, one of them mixed."""
-    return float(loss(FixedSpace(choices))(TARGETS, LOGITS))  # type: ignore[arg-type]
+    return float(loss(FixedSpace(choices), task)(targets, LOGITS))  # type: ignore[arg-type]
 
 
 def test_cross_entropy_is_that_of_the_softmax() -> None:
@@ -83,3 +85,33 @@ def test_sample_weights_multiply_the_loss() -> None:
     np.testing.assert_allclose(
         float(both(TARGETS, LOGITS, sample_weight=np.array([2.0, 0.0], np.float32))), one, rtol=1e-5
     )
+
+
+LABELS = np.array([[1.0, 1.0, 0.0], [0.0, 0.0, 0.0]], np.float32)
+
+
+def test_each_of_several_labels_has_a_loss_of_its_own() -> None:
+    """Cross-entropy of the sigmoids, mean over the classes; smoothing draws targets to a half; focal as of softmax."""
+    p = 1.0 / (1.0 + np.exp(-LOGITS.astype(np.float64)))
+    for smoothing in (0.0, 0.1):
+        target = LABELS * (1 - smoothing) + smoothing / 2
+        expected = -(target * np.log(p) + (1 - target) * np.log(1 - p)).mean()
+        found = value({"loss": "cross_entropy", "label_smoothing": smoothing}, "multilabel", LABELS)
+        np.testing.assert_allclose(found, expected, rtol=1e-4)
+    right = np.where(LABELS == 1, p, 1 - p)
+    found = value({"loss": "focal", "focal_gamma": 2.0}, "multilabel", LABELS)
+    np.testing.assert_allclose(found, -((1 - right) ** 2 * np.log(right)).mean(), rtol=1e-4)
+
+
+def test_mistaking_neighbours_costs_less_where_classes_rise() -> None:
+    """The squared earth mover's distance by its formula; it is offered for ordinal tasks alone."""
+    p = np.exp(LOGITS.astype(np.float64)) / np.exp(LOGITS.astype(np.float64)).sum(1, keepdims=True)
+    expected = np.square(np.cumsum(p, 1) - np.cumsum(TARGETS, 1)).sum(1).mean()
+    np.testing.assert_allclose(value({"loss": "squared_emd"}, "ordinal"), expected, rtol=1e-4)
+    sure = np.array([[9.0, 0.0, 0.0]], np.float32)
+    distance = loss(FixedSpace({"loss": "squared_emd"}), "ordinal")
+    near, far = (float(distance(np.eye(3, dtype=np.float32)[[k]], sure)) for k in (1, 2))
+    assert 0.9 < near < 1.1 < 1.9 < far < 2.1
+    for task in ("multiclass", "multilabel"):
+        with pytest.raises(UsageError, match="loss must be one of"):
+            loss(FixedSpace({"loss": "squared_emd"}), task)

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter
 
 from automed import recipe
-from automed.data.cases import CLASSES, PREVALENCE, RULER, SKIN_MELANIN, SKIN_TONES, chances
-from automed.data.dermoscopy import BLOOD, DERMIS, EPIDERMIS, FEATURES, SKIN_BLOOD
-from automed.data.phantom import Knobs, Phantom, draw, read
+from automed.data.phantoms.dermoscopy.cases import CLASSES, PREVALENCE, RULER, SKIN_MELANIN, SKIN_TONES, chances
+from automed.data.phantoms.dermoscopy.lesion import BLOOD, DERMIS, EPIDERMIS, FEATURES, SKIN_BLOOD
+from automed.data.phantoms.dermoscopy.phantom import Knobs, Phantom, draw, read
 from automed.data.records import Arrays
 from automed.errors import RecipeError
 

@@ -15,7 +15,7 @@ keras = pytest.importorskip("keras")
 
 import h5py  # noqa: E402
 
-from automed.models import pretrained, squeezenet  # noqa: E402
+from automed.models.encoders import pretrained, squeezenet  # noqa: E402
 from automed.models.space import FixedSpace, Value  # noqa: E402
 
 SQUEEZENET = "squeezenet_v1.1_imagenet_notop.h5"

@@ -12,6 +12,9 @@ from automed.registry import Entry, Table, nearest
 TABLES = (
     ("automed.cli", "VERBS"),
     ("automed.data", "SOURCES"),
+    ("automed.data.kinds", "KINDS"),
+    ("automed.data.phantoms", "PHANTOMS"),
+    ("automed.report.inputs", "INPUTS"),
     ("automed.models", "ARCHITECTURES"),
     ("automed.search", "ENGINES"),
     ("automed.search", "BASELINES"),

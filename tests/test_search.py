@@ -234,9 +234,9 @@ def command(stripes: Path, tmp_path: Path) -> Iterator[Callable[..., subprocess.
 
 LONG = (
     "--set",
-    "train.epochs=40",
+    "train.epochs=20",
     "--set",
-    "train.patience=40",
+    "train.patience=20",
     "--set",
     "search.trials=2",
     "--set",
@@ -291,11 +291,16 @@ def test_two_interrupts_leave_at_once_and_lose_nothing_finished(
     assert not any(child.is_running() for child in children), "no worker outlives its parent"
 
 
+@pytest.mark.parametrize(
+    "engine",
+    [(), ("--set", "search.engine=keras-tuner", "--set", "search.sampler=bayesian")],
+    ids=["optuna", "keras-tuner"],
+)
 def test_a_killed_parent_leaves_no_worker_and_a_run_that_goes_on(
-    stripes: Path, tmp_path: Path, command: Callable[..., subprocess.Popen[str]]
+    stripes: Path, tmp_path: Path, command: Callable[..., subprocess.Popen[str]], engine: tuple[str, ...]
 ) -> None:
     folder = tmp_path / "run"
-    process = command(str(stripes / "stripes.yaml"), "--out", str(folder), *LONG)
+    process = command(str(stripes / "stripes.yaml"), "--out", str(folder), *LONG, *engine)
     wait_for(lambda: epochs_written(folder) >= 3)
     children = workers_of(process.pid)
     assert children
@@ -310,6 +315,9 @@ def test_a_killed_parent_leaves_no_worker_and_a_run_that_goes_on(
     assert again.returncode == 0, err
     assert read_json(Run(folder).manifest)["status"] == "done"
     assert [line for line in lines(folder, "start") if line["epoch"]], "the cut trial went on"
+    epochs = [(line["number"], line["epoch"]) for line in lines(folder, "epoch")]
+    assert len(epochs) - len(set(epochs)) <= 1, "at most the epoch that was being written was trained again"
+    assert Run(folder).finalists()
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Where choices come from: replayed, drawn by chance, recorded."""
+"""Where choices come from: replayed, drawn by chance, recorded; and what is offered and tried first."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from automed.errors import UsageError
+from automed.errors import RecipeError, UsageError
+from automed.models import kinds_of, offered, suited, title
 from automed.models.known_good import known_good
 from automed.models.space import FixedSpace, RandomSpace, Recorder, Scope, Space
+from automed.recipe import Recipe
 
 seeds = st.integers(0, 2**32 - 1)
 
@@ -114,9 +116,87 @@ def test_every_space_has_the_verbs() -> None:
     assert all(isinstance(space, Space) for space in (fixed, RandomSpace(0), Recorder(fixed), Scope(fixed, "a")))
 
 
+def recipe(*architectures: str, backbones: tuple[str, ...] = ("SqueezeNet",)) -> Recipe:
+    """A recipe that names these architectures."""
+    return Recipe.model_validate(
+        {
+            "name": "offers",
+            "data": {"source": "phantom"},
+            "inputs": {"lesion": {"kind": "image"}},
+            "search": {"architectures": architectures},
+            "pretrained": {"backbones": backbones},
+        }
+    )
+
+
+IMAGE, COLUMNS = {"kind": "image"}, {"kind": "tabular"}
+SIGNAL, COURSE = {"kind": "signal", "irregular": False}, {"kind": "signal", "irregular": True}
+
+
+def test_each_input_is_offered_what_suits_it() -> None:
+    """Of the architectures that the recipe names, in its order; of all that suit where it names none."""
+    named = recipe("mlp", "resnet", "cnn")
+    assert offered(named, {"lesion": IMAGE, "person": COLUMNS}) == {"lesion": ("resnet", "cnn"), "person": ("mlp",)}
+    alone = offered(recipe(), {"lesion": IMAGE, "ecg": SIGNAL, "course": COURSE})
+    assert alone == {
+        "lesion": ("cnn", "resnet", "mobilenet"),
+        "ecg": suited("signal"),
+        "course": suited("signal", irregular=True),
+    }
+    assert "grud" in alone["course"] and "grud" not in alone["ecg"]
+    assert kinds_of("gru") == ("signal", "text", "sequence") and kinds_of("grud") == ("signal",)
+
+
+def test_an_input_without_an_architecture_is_refused() -> None:
+    """So is an architecture without an input, and a name that does not exist."""
+    with pytest.raises(RecipeError, match=r"none that suits the tabular input 'person'\n.*mlp"):
+        offered(recipe("cnn"), {"lesion": IMAGE, "person": COLUMNS})
+    with pytest.raises(RecipeError, match="'gru', which suits no input"):
+        offered(recipe("cnn", "gru"), {"lesion": IMAGE})
+    with pytest.raises(RecipeError, match="none that suits the signal input"):
+        offered(recipe("grud"), {"ecg": SIGNAL})
+    with pytest.raises(UsageError, match="no architecture is called 'grue'"):
+        offered(recipe("gru", "grue"), {"ecg": SIGNAL})
+
+
+def test_a_title_names_the_architectures() -> None:
+    """One as it is, several in the order of the inputs."""
+    assert title({"architecture": "cnn", "cnn.depth": 3}) == "cnn"
+    assert title({"lesion.architecture": "cnn", "lesion.pool": "max", "person.architecture": "mlp"}) == "cnn+mlp"
+    with pytest.raises(UsageError, match="name no architecture"):
+        title({"pool": "max"})
+
+
 def test_known_good_choices_alternate_between_architectures() -> None:
     """A search of few trials meets every architecture before it meets one twice."""
-    starts = known_good(("cnn", "resnet", "pretrained"), ("SqueezeNet", "MobileNetV3Small"))
+    named = recipe("cnn", "resnet", "pretrained", backbones=("SqueezeNet", "MobileNetV3Small"))
+    starts = known_good(named, {"lesion": IMAGE})
     assert [start["architecture"] for start in starts[:3]] == ["cnn", "resnet", "pretrained"]
     assert sum(start["architecture"] == "pretrained" for start in starts) == 4
     assert all(isinstance(value, str | int | float | bool) for start in starts for value in start.values())
+
+
+def test_known_good_choices_of_several_inputs_are_few_combinations() -> None:
+    """Each architecture of the richest input once with the small ones of the others, then as many larger ones."""
+    starts = known_good(recipe(), {"course": COURSE, "lesion": IMAGE, "person": COLUMNS})
+    small = ["grud+cnn+mlp", "gru+resnet+mlp", "cnn1d+mobilenet+mlp", "tcn+cnn+mlp"]
+    assert [title(start) for start in starts] == small * 2
+    assert all(start["fusion"] == "concat" and start["mix"] == "none" for start in starts)
+    assert starts[0]["person.mlp.width"] != starts[4]["person.mlp.width"]
+    rates = known_good(recipe("transformer", "mlp"), {"ecg": SIGNAL, "person": COLUMNS})
+    assert {start["adamw.learning_rate"] for start in rates} == {1e-3}, "the most careful of its architectures"
+
+
+def test_letters_with_a_place_are_tried_at_their_place_first() -> None:
+    """Then anywhere, for a motif may move."""
+    window = {"kind": "sequence", "shape": [60], "aligned": True, "embedding": None}
+    assert [start["pool"] for start in known_good(recipe("cnn1d"), {"x": window})] == ["flatten", "attention"]
+    assert next(start["pool"] for start in known_good(recipe("cnn1d"), {"x": {**window, "aligned": False}})) == "max"
+
+
+def test_vectors_that_are_there_are_tried_first() -> None:
+    """Published ones are tuned, then frozen; those of an alphabet come after learnt ones."""
+    note = {"kind": "text", "embedding": {"cache": "x", "size": 50, "found": 9}}
+    dna = {"kind": "sequence", "vectors": [[0.0] * 4], "embedding": None}
+    for entry, expected in ((note, ["tuned", "frozen"]), (dna, ["learnt", "fixed"])):
+        assert [start["embedding.vectors"] for start in known_good(recipe("gru"), {"x": entry})] == expected

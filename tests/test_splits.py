@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from automed.data.findings import Finding
+from automed.data.checks.findings import Finding
 from automed.data.records import SPLITS, Arrays, Records
 from automed.data.splits import assign, prove
 from automed.errors import DataError, LeakError, RecipeError

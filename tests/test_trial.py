@@ -78,7 +78,7 @@ def data(stripes: Path) -> Dataset:
         patient = stored["patient"].astype(np.int64)
     split = np.where(patient < 72, "train", np.where(patient < 96, "validation", "test")).astype(object)
     mean, deviation = channel_statistics(images, np.flatnonzero(split == "train"))
-    facts = {"inputs": {"picture": {"shape": [16, 16, 1], "mean": mean, "std": deviation}}}
+    facts = {"inputs": {"picture": {"kind": "image", "shape": [16, 16, 1], "mean": mean, "std": deviation}}}
     n = np.arange(len(y))
     return Dataset({"picture": images}, n, y, n + 1, patient, split, ("0", "1"), facts, pd.DataFrame())
 
@@ -183,7 +183,7 @@ class TestFeed:
         batches = [feed[step] for step in range(len(feed))]
         seen = np.concatenate([images.reshape(16, -1) for images, _, _ in batches])
         assert len(np.unique(seen, axis=0)) == len(seen)
-        by_picture = {picture.tobytes(): label for picture, label in zip(data.images["picture"], data.y, strict=True)}
+        by_picture = {picture.tobytes(): label for picture, label in zip(data.arrays["picture"], data.y, strict=True)}
         for images, targets, _ in batches:
             assert [by_picture[i.tobytes()] for i in images] == targets.argmax(1).tolist(), "labels stay with pictures"
 

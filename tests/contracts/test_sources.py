@@ -16,8 +16,10 @@ import yaml
 from PIL import Image
 
 from automed import recipe
-from automed.data import SOURCES, cache, medmnist
-from automed.data.records import SPLITS, Arrays, Files, Records
+from automed.data import SOURCES, cache
+from automed.data.kinds import KINDS
+from automed.data.records import SPLITS, Arrays, Cells, Files, Records
+from automed.data.sources import medmnist
 from automed.errors import DataError, RecipeError
 from automed.recipe import Recipe
 
@@ -113,6 +115,9 @@ def any_recipe(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pyte
             return published(tmp_path, monkeypatch)
         case "phantom":
             return write_recipe(tmp_path, {"source": "phantom", "records": 60})
+        case "sample":
+            numbers = {"kind": "tabular", "columns": ["mean radius", "mean texture"]}
+            return write_recipe(tmp_path, {"source": "sample", "sample": "breast_cancer"}, inputs={"nuclei": numbers})
     raise AssertionError(f"no small example of the source {request.param}")
 
 
@@ -132,15 +137,26 @@ def test_every_source_gives_records_that_fit_together(any_recipe: Recipe) -> Non
         assert len(item) == n
         if isinstance(item, Arrays):
             assert item.values.dtype in (np.uint8, np.uint16) and item.values.ndim in (3, 4)
-        else:
+        elif isinstance(item, Files):
             assert all(isinstance(path, Path) for path in item.paths)
+        else:
+            assert isinstance(item, Cells)
 
 
 def test_every_source_can_be_decoded_and_gives_the_same_twice(any_recipe: Recipe) -> None:
-    spec = any_recipe.inputs["picture"]
-    once, twice = (cache.load(read(any_recipe), "picture", spec) for _ in range(2))
-    assert once.values.shape == (len(read(any_recipe)), 16, 16, 3) and once.values.dtype == np.uint8
-    assert once.key == twice.key and not once.unreadable
+    ((name, spec),) = any_recipe.inputs.items()
+    kind = KINDS.load(spec.kind)
+
+    def stored() -> cache.Cached:
+        records = read(any_recipe)
+        held, everyone = kind.read(any_recipe, records, name), np.arange(len(records))
+        assert not held.unreadable
+        fitted = kind.fit(any_recipe, held, name, everyone, everyone, records.rows)
+        return kind.store(any_recipe, held, name, fitted)
+
+    once, twice = stored(), stored()
+    assert once.values.shape[0] == len(read(any_recipe)) and once.key == twice.key
+    np.testing.assert_array_equal(once.values, twice.values)
 
 
 def test_a_part_of_the_records_is_records(any_recipe: Recipe) -> None:
