@@ -84,7 +84,7 @@ def deal(scaffold: npt.NDArray[np.object_], fractions: tuple[float, float, float
     So the test asks for molecules unlike those of training. A scaffold fits into part 1 where both parts together stay
     within their shares; smaller ones that come later may still fit into part 0. Of scaffolds of equal size that whose
     first row is the last goes first. The order of the rows matters for this alone, and it does matter: most scaffolds
-    have one molecule, published figures rest on this rule, and by another BBBP's test has 87 % positives in place of 53.
+    have one molecule, published figures rest on this rule, and by another 87 % of BBBP's test are positive, not 53.
 
     Args:
         scaffold: object (n,), text.
