@@ -8,6 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import Field, PrivateAttr, ValidationInfo, field_validator, model_validator
 
 from automed.errors import RecipeError
+from automed.recipe.explain import Explain
 from automed.recipe.inputs import Input
 from automed.recipe.part import Name, Part, Share, UnitInterval
 from automed.recipe.sources import Data
@@ -176,14 +177,6 @@ class Pretrained(Part):
 
     backbones: Annotated[tuple[str, ...], Field(min_length=1)] = ("MobileNetV3Small",)
     weights: str = "imagenet"
-
-
-class Explain(Part):
-    """What `explain` shows of each finalist."""
-
-    methods: tuple[str, ...] = ("shap", "lime", "gradcam")
-    cases: Annotated[int, Field(ge=1)] = 12
-    validate_: bool = Field(default=True, alias="validate")
 
 
 class Audit(Part):
