@@ -61,11 +61,11 @@ class Attribution:
     def total(self) -> Floats:
         """Sum of all values of a record: float32 (n,)."""
         summed = [np.nansum(values.reshape(len(values), -1), axis=1) for values in self.values.values()]
-        return np.sum(summed, axis=0, dtype=np.float64).astype(np.float32)
+        return np.asarray(np.sum(summed, axis=0, dtype=np.float64), np.float32)
 
     @property
     def gap(self) -> Floats | None:
         """How far values and base are from adding up to the output, in absolute value; None without a base."""
         if self.base is None or self.unit != "probability":
             return None
-        return np.abs(self.output - self.base - self.total).astype(np.float32)
+        return np.asarray(np.abs(self.output - self.base - self.total), np.float32)

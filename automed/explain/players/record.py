@@ -41,8 +41,10 @@ class Kind(Protocol):
         """What stands where an element is hidden: (r, *shape), r >= 1; the answer is the mean over the r.
 
         Args:
+            spec: of the input.
             record: (*shape).
             background: (b, *shape) training records.
+            seed: where chance comes from.
         """
         ...
 
@@ -117,14 +119,19 @@ def divide(
     """Cut one record into players.
 
     Args:
+        subject: whom the players are shown to.
         records: by input (n, *shape).
         index: which of them.
         background: by input (b, *shape), training records.
         parts: players at most, shared out among the inputs.
+        seed: where chance comes from.
         references: stand-ins at most; inputs that have one only repeat it.
     """
     record = {name: records[name][index] for name in subject.names}
-    part, names, owner, stand_ins = {}, [], [], {}
+    part: dict[str, npt.NDArray[np.int32]] = {}
+    stand_ins: dict[str, Array] = {}
+    names: list[str] = []
+    owner: list[str] = []
     each = max(1, parts // len(subject.inputs))
     for spec in subject.inputs:
         kind: Kind = DIVISIONS.load(spec.kind)

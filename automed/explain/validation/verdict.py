@@ -66,6 +66,9 @@ def mean_with_interval(
     Args:
         values: floats (n,); NaN are left out.
         patients: int64 (n,).
+        what: the number in words.
+        seed: of the resamples.
+        resamples: how many.
 
     Source: Field and Welsh 2007, J R Stat Soc B 69:369-390 (cluster bootstrap).
     """
