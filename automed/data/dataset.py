@@ -6,7 +6,7 @@ This is what every stage after preparation reads, in the parent and in the worke
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -35,6 +35,7 @@ class Dataset:
         classes: keys in the order of the outputs.
         facts: the whole of data.json.
         frame: splits.parquet with the sensitive columns.
+        marked: by input name, the memory map of its regions, where they are known.
     """
 
     arrays: Mapping[str, npt.NDArray[Any]]
@@ -46,14 +47,17 @@ class Dataset:
     classes: tuple[str, ...]
     facts: dict[str, Any]
     frame: pd.DataFrame
+    marked: Mapping[str, npt.NDArray[np.uint8]] = field(default_factory=dict)
 
     @classmethod
     def open(cls, run: Run) -> Dataset:
         """The data of a prepared run; raises RunError where the cache entry is gone."""
         facts = read_json(run.data)
-        arrays = {}
+        arrays, marked = {}, {}
         for name, entry in facts["inputs"].items():
             arrays[name] = cache.attach(cache.file_of(entry["cache"]))
+            if "regions" in entry:
+                marked[name] = cache.attach(cache.file_of(entry["regions"]["cache"]))
         try:
             frame = pd.read_parquet(run.splits)
         except (OSError, ValueError) as problem:
@@ -70,6 +74,7 @@ class Dataset:
             classes=classes,
             facts=facts,
             frame=frame,
+            marked=marked,
         )
 
     def part(self, split: str) -> npt.NDArray[np.int64]:
@@ -95,6 +100,19 @@ class Dataset:
         picked = np.empty((len(index), *values.shape[1:]), values.dtype)
         picked[order] = values[positions[order]]
         return picked
+
+    def regions(self, name: str, index: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8] | None:
+        """Where the sign is in one input, uint8 (len(index), ...); 255 in records of which it is not known.
+
+        None where it is known of no record.
+        """
+        values = self.marked.get(name)
+        return None if values is None else np.asarray(values[self.position[index]])
+
+    def region_names(self, name: str) -> tuple[str, ...]:
+        """What the numbers 1, 2, ... of the regions stand for; the first is where the sign is."""
+        entry = self.facts["inputs"][name].get("regions")
+        return tuple(entry["names"]) if entry else ()
 
     @property
     def nbytes(self) -> int:

@@ -32,13 +32,15 @@ class Pattern:
     extensions: tuple[str, ...]
 
     @classmethod
-    def parse(cls, recipe: Recipe, name: str, extensions: Collection[str] = EXTENSIONS) -> Pattern:
-        """The pattern of `inputs.<name>.column`; a plain column name is a pattern of one piece.
+    def parse(
+        cls, recipe: Recipe, name: str, extensions: Collection[str] = EXTENSIONS, attribute: str = "column"
+    ) -> Pattern:
+        """The pattern of `inputs.<name>.column`, or of another key; a plain column name is a pattern of one piece.
 
         Raises:
             RecipeError: missing, or more than column names in braces.
         """
-        key, column = f"inputs.{name}.column", getattr(recipe.inputs[name], "column", None)
+        key, column = f"inputs.{name}.{attribute}", getattr(recipe.inputs[name], attribute, None)
         if not column:
             raise recipe.fail(key, "is missing", hint=f"Name the column with the paths, or write {_EXAMPLE}")
         if "{" not in column and "}" not in column:

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from automed.data import SOURCES, cache, splits
+from automed.data import SOURCES, cache, regions, splits
 from automed.data.checks import duplicates
 from automed.data.checks.check import Finding, check, raise_on_leak
 from automed.data.checks.duplicates import Duplicates, resolve
@@ -39,6 +39,7 @@ class Prepared:
         records: n readable records.
         stored: by input name, the array of all m >= n records of the source, as models read it.
         fitted: by input name, what was learnt from the training records.
+        regions: by input name where the sign is, for all m records, if it is known.
         position: int64 (n,), the row of a record among the m.
         split: object (n,).
         findings: what the check has to say.
@@ -49,6 +50,7 @@ class Prepared:
     records: Records
     stored: dict[str, cache.Cached]
     fitted: dict[str, Fitted]
+    regions: dict[str, regions.Kept]
     position: npt.NDArray[np.int64]
     split: npt.NDArray[np.object_]
     findings: list[Finding]
@@ -74,8 +76,10 @@ def inspect(recipe: Recipe, listen: Listen) -> Prepared:
     lost = _lost(recipe, held, len(records))
     cache.refuse_if_many(lost, records.rows, noun=_noun(kinds))
     rows = records.rows
+    marked = _regions(recipe, records)
     # Arrays are in the cache now; taking some of the records must not copy them into memory.
-    records = replace(records, items={name: item for name, item in records.items.items() if isinstance(item, Files)})
+    files = {name: item for name, item in records.items.items() if isinstance(item, Files)}
+    records = replace(records, items=files, regions={})
     position = np.setdiff1d(np.arange(len(records)), np.array(sorted(lost), np.int64))
     if lost:
         records = records.take(position)
@@ -91,8 +95,18 @@ def inspect(recipe: Recipe, listen: Listen) -> Prepared:
     unreadable = {int(rows[place]): lost[place] for place in sorted(lost)}
     further = [finding for entry in fitted.values() for finding in entry.findings]
     further += outcomes_among_inputs(recipe)
+    further += [said for name, kept in marked.items() for said in regions.findings(kept, name, rows)]
     findings = check(recipe, records, found.take(kept), split, unreadable, noun=_noun(kinds), further=further)
-    return Prepared(records, stored, fitted, position, split, findings, unreadable, len(found.exact) - len(kept))
+    dropped = len(found.exact) - len(kept)
+    return Prepared(records, stored, fitted, marked, position, split, findings, unreadable, dropped)
+
+
+def _regions(recipe: Recipe, records: Records) -> dict[str, regions.Kept]:
+    """What is known of where the sign is, in the cache; raises RecipeError for masks that the source does not read."""
+    for name, spec in recipe.inputs.items():
+        if getattr(spec, "mask", None) and name not in records.regions:
+            raise recipe.fail(f"inputs.{name}.mask", f"is not read by the source {recipe.data.source}, only by table")
+    return {name: regions.keep(one, name, recipe.inputs[name]) for name, one in records.regions.items()}
 
 
 def _lost(recipe: Recipe, held: Mapping[str, Held], count: int) -> dict[int, str]:
@@ -159,6 +173,8 @@ def describe(recipe: Recipe, prepared: Prepared) -> dict[str, Any]:
         layout = {"shape": list(entry.values.shape[1:]), "dtype": str(entry.values.dtype)}
         kind = recipe.inputs[name].kind
         inputs[name] = {"kind": kind, "cache": entry.key, **layout, **prepared.fitted[name].facts}
+        if kept := prepared.regions.get(name):
+            inputs[name]["regions"] = {"cache": kept.key, "names": list(kept.names)}
     bears = records.bears
     specs = recipe.data.classes or {}
     proof = splits.prove(records, split, prepared.findings)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -94,6 +94,19 @@ def pick(items: Items, index: npt.NDArray[np.int64]) -> Items:
 
 
 @dataclass(frozen=True, eq=False)
+class Regions:
+    """Where in the records the sign is, of one input.
+
+    Attributes:
+        values: uint8 (n, ...), of each pixel, time step and variable, or token: 0 outside, k in `names[k - 1]`.
+        names: the first is where the sign is; others are what a model might look at instead.
+    """
+
+    values: npt.NDArray[np.uint8]
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
 class Records:
     """The records of one recipe, before decoding and splitting.
 
@@ -105,7 +118,7 @@ class Records:
         items: by input name, what is to be decoded.
         rows: int64 (n,), 1-based row of the source without its header: what messages name.
         split: object (n,) of train, validation, test where the source has an official split.
-        masks: uint8 (n, ...) in {0, 1}, of pixels, steps or letters: where the sign is, if the source knows.
+        regions: by input name where the sign is, if the source knows: as arrays, or as files of masks.
         phantom: True where no patient stands behind the records.
         patients_named: False where the source says nothing about patients, so that each record counts as one.
         task: multiclass, multilabel, ordinal.
@@ -118,7 +131,7 @@ class Records:
     items: Mapping[str, Items]
     rows: npt.NDArray[np.int64]
     split: npt.NDArray[np.object_] | None = None
-    masks: npt.NDArray[np.uint8] | None = None
+    regions: Mapping[str, Regions | Files] = field(default_factory=dict)
     phantom: bool = False
     patients_named: bool = True
     task: str = "multiclass"
@@ -154,8 +167,14 @@ class Records:
             items={name: pick(item, index) for name, item in self.items.items()},
             rows=self.rows[index],
             split=None if self.split is None else self.split[index],
-            masks=None if self.masks is None else self.masks[index],
+            regions={name: _pick_regions(one, index) for name, one in self.regions.items()},
             phantom=self.phantom,
             patients_named=self.patients_named,
             task=self.task,
         )
+
+
+def _pick_regions(regions: Regions | Files, index: npt.NDArray[np.int64]) -> Regions | Files:
+    if isinstance(regions, Files):
+        return Files(tuple(regions.paths[i] for i in index))
+    return Regions(regions.values[index], regions.names)

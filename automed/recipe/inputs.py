@@ -13,7 +13,10 @@ Columns = Annotated[tuple[str, ...], Field(min_length=1)]
 
 
 class ImageInput(Part):
-    """An image: `size` is (height, width) after decoding; `window` is (centre, width) for DICOM."""
+    """An image: `size` is (height, width) after decoding; `window` is (centre, width) for DICOM.
+
+    `mask` names files that show where the sign is, as `column` names the images. No model reads them.
+    """
 
     kind: Literal["image"]
     column: str | None = None
@@ -21,6 +24,7 @@ class ImageInput(Part):
     channels: Literal[1, 3] = 3
     fit: Literal["stretch", "pad", "crop"] = "stretch"
     window: tuple[float, Positive] | None = None
+    mask: str | None = None
 
 
 class Events(Part):

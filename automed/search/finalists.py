@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from typing import Any
 
 from automed.errors import AutomedError, RunError
-from automed.events import Listen, Note
+from automed.events import Listen, Note, StageStarted, ignore
+from automed.recipe import Recipe
 from automed.run import Finalist, Run
 from automed.runtime import Share
 from automed.search.leaderboard import contenders
-from automed.search.messages import Done, FinishJob
+from automed.search.messages import Done, ExplainJob, FinishJob, Told
 from automed.search.pool import Death, Pool, Worker
 
 POLL_S = 1.0
@@ -43,6 +45,19 @@ def make(run: Run, pool: Pool, share: Share, count: int, listen: Listen) -> list
                 )
         made.append({"rank": rank, "number": story.number, "architecture": story.architecture, "finalist": finalist})
     return made
+
+
+def explain(recipe: Recipe, run: Run, pool: Pool, share: Share, listen: Listen, stop: Callable[[], bool]) -> None:
+    """Explain each finalist that has not been explained, in a worker; one that cannot be leaves a note and no more."""
+    for finalist in run.finalists():
+        there = finalist.explanation.is_file() and finalist.attributions.is_file()
+        if stop() or there or recipe.explain.methods == ():
+            continue
+        listen(StageStarted("explain", finalist.name))
+        try:
+            _do(pool, share, ExplainJob(finalist.name), listen)
+        except AutomedError as problem:
+            listen(Note(f"{finalist.name} could not be explained: {problem.what}", warning=True))
 
 
 def _arrange(run: Run, wanted: dict[int, Finalist]) -> None:
@@ -80,20 +95,22 @@ def _trial_of(finalist: Finalist) -> int | None:
     return number if isinstance(number, int) else None
 
 
-def _do(pool: Pool, share: Share, job: FinishJob) -> dict[str, Any]:
+def _do(pool: Pool, share: Share, job: FinishJob | ExplainJob, listen: Listen = ignore) -> dict[str, Any]:
     reason = ""
     for _ in range(TRIES):
         worker = next((w for w in pool.workers if w.ready and w.job is None), None) or pool.start(0, share)
         try:
-            return _wait(pool, worker, job)
+            return _wait(pool, worker, job, listen)
         except RunError as problem:
             reason = problem.what
             if problem.where:
                 raise
+    if isinstance(job, ExplainJob):
+        raise RunError(reason)
     raise RunError(f"the model of trial {job.number} could not be made: {reason}", where=str(job.folder))
 
 
-def _wait(pool: Pool, worker: Worker, job: FinishJob) -> dict[str, Any]:
+def _wait(pool: Pool, worker: Worker, job: FinishJob | ExplainJob, listen: Listen) -> dict[str, Any]:
     given = worker.ready
     if given:
         worker.give(job)
@@ -103,6 +120,8 @@ def _wait(pool: Pool, worker: Worker, job: FinishJob) -> dict[str, Any]:
                 continue
             if isinstance(message, Death):
                 raise RunError(message.reason)
+            if isinstance(message, Told):
+                listen(message.event)
             if isinstance(message, Done):
                 worker.job = None
                 if message.state == "complete":

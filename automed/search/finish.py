@@ -103,7 +103,7 @@ def _card(job: FinishJob, recipe: Recipe, data: Dataset, rule: Rule) -> dict[str
 
 def _without_cache(entry: dict[str, Any]) -> dict[str, Any]:
     """The facts of an input; where its array lies on this machine is nobody else's business."""
-    return {key: value for key, value in entry.items() if key != "cache"}
+    return {key: value for key, value in entry.items() if key not in ("cache", "regions")}
 
 
 def _write_predictions(

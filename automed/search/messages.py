@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from automed.events import Event
+
 # --- parent to worker ---------------------------------------------------------------------------------------------
 
 
@@ -37,11 +39,18 @@ class FinishJob:
 
 
 @dataclass(frozen=True)
+class ExplainJob:
+    """Explain a finalist that has been tested."""
+
+    name: str
+
+
+@dataclass(frozen=True)
 class Quit:
     """Leave."""
 
 
-Job = TrainJob | BaselineJob | FinishJob
+Job = TrainJob | BaselineJob | FinishJob | ExplainJob
 
 
 @dataclass(frozen=True)
@@ -103,6 +112,13 @@ class Epoch:
 
 
 @dataclass(frozen=True)
+class Told:
+    """How far a long job is, or something worth knowing: an event for whoever listens to the parent."""
+
+    event: Event
+
+
+@dataclass(frozen=True)
 class Done:
     """The job is over."""
 
@@ -113,4 +129,4 @@ class Done:
     fatal: bool = False  # no other job can succeed either
 
 
-Message = Ready | Ask | Built | Epoch | Done
+Message = Ready | Ask | Built | Epoch | Told | Done

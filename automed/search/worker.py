@@ -18,7 +18,7 @@ from typing import Any
 from automed.data.dataset import Dataset
 from automed.errors import AutomedError, DataError, RunError
 from automed.recipe import Recipe, load
-from automed.run import Run
+from automed.run import Finalist, Run
 from automed.runtime import memory_mb, prepare_worker
 from automed.search.messages import (
     Answer,
@@ -27,9 +27,11 @@ from automed.search.messages import (
     Built,
     Done,
     Epoch,
+    FinishJob,
     Job,
     Quit,
     Ready,
+    Told,
     TrainJob,
     Verdict,
 )
@@ -67,7 +69,7 @@ class Desk:
             raise answer.error
         return answer.value
 
-    def tell(self, message: Ready | Built | Done) -> None:
+    def tell(self, message: Ready | Built | Told | Done) -> None:
         """Say something that needs no answer."""
         self._pipe.send(message)
 
@@ -109,10 +111,15 @@ def _serve(job: Job, desk: Desk, recipe: Recipe, run: Run, data: Dataset) -> Don
             from automed.search.trial import train
 
             done = train(job, recipe, data, desk)
-        else:
+        elif isinstance(job, FinishJob):
             from automed.search.finish import finish
 
             done = Done("complete", facts=finish(job, recipe, run, data))
+        else:
+            from automed.search.explaining import explain_finalist
+
+            explain_finalist(recipe.explain, run, data, Finalist(run.models / job.name), lambda e: desk.tell(Told(e)))
+            done = Done("complete")
         return Done(done.state, done.reason, done.facts, memory_mb())
     except (EOFError, BrokenPipeError, ConnectionResetError):
         raise

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from automed.data.phantoms.people import OLD, people
-from automed.data.records import Records, Texts
+from automed.data.records import Records, Regions, Texts
 from automed.recipe import PhantomData, Recipe, SequenceInput
 
 LENGTH = 120
@@ -109,7 +109,7 @@ def read(recipe: Recipe) -> Records:
         patient=drawn.frame["patient"].to_numpy(object),
         items={name: Texts(spell(drawn.letters))},
         rows=np.arange(1, data.records + 1, dtype=np.int64),
-        masks=drawn.masks,
+        regions={name: Regions(drawn.masks, ("motif",))},
         phantom=True,
     )
 

@@ -12,10 +12,11 @@ import pandas as pd
 from automed.data.columns import add_bands, check_columns, name_rows, own_patients, positions, require, several
 from automed.data.kinds import KINDS
 from automed.data.kinds.kind import Kind
-from automed.data.records import Items, Records
+from automed.data.paths import Pattern
+from automed.data.records import Files, Items, Records
 from automed.data.texts import texts
 from automed.errors import DataError
-from automed.recipe import Recipe, SignalInput, TableData, TabularInput
+from automed.recipe import ImageInput, Recipe, SignalInput, TableData, TabularInput
 from automed.registry import nearest
 
 SEPARATORS = {".csv": ",", ".data": ",", ".tsv": "\t", ".tab": "\t"}
@@ -65,10 +66,21 @@ def read(recipe: Recipe) -> Records:
         patient=_patients(frame, data, rows),
         items=items,
         rows=rows,
+        regions=_masks(recipe, frame, rows),
         patients_named=data.patient is not None,
         task=data.task,
     )
     return records if len(kept) == len(rows) else records.take(kept)
+
+
+def _masks(recipe: Recipe, frame: pd.DataFrame, rows: npt.NDArray[np.int64]) -> dict[str, Files]:
+    """The files of `inputs.<name>.mask`, where it is given."""
+    found = {}
+    for name, spec in recipe.inputs.items():
+        if isinstance(spec, ImageInput) and spec.mask:
+            pattern = Pattern.parse(recipe, name, attribute="mask")
+            found[name] = pattern.files(recipe, {field: texts(frame[field]) for field in pattern.fields}, rows)
+    return found
 
 
 def _load(path: Path, as_text: list[str]) -> pd.DataFrame:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -10,10 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 from automed.explain.players import DIVISIONS
-from automed.explain.subject import Array, Arrays, InputSpec, Subject
+from automed.explain.subject import LARGE, Array, Arrays, InputSpec, Subject
 
 Bools = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float32]
+
+_BLOCK_BYTES = 64_000_000  # compositions held at once
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,10 +33,15 @@ class Division:
 
 
 class Kind(Protocol):
-    """What a file of this folder offers."""
+    """What a file of this folder offers; `fill` says in words what stands where a part is hidden."""
+
+    fill: str
 
     def divide(self, spec: InputSpec, record: Array, parts: int, seed: int) -> Division:
-        """Cut one record (*shape) into at most `parts` players (at least one, unless the record lacks the input)."""
+        """Cut one record (*shape) into at most `parts` players (at least one, unless the record lacks the input).
+
+        A signal of many variables may have up to three times as many, see its file.
+        """
         ...
 
     def stand_ins(self, spec: InputSpec, record: Array, background: Array, seed: int) -> Array:
@@ -93,16 +100,13 @@ class Players:
                 keep = keep[..., None]
             elif spec.kind == "signal":
                 keep = keep[..., spec.owner]
-            made[name] = np.where(keep, record[None], self.stand_ins[name][reference][None]).astype(record.dtype)
+            hidden = self.stand_ins[name][reference].astype(record.dtype, copy=False)
+            made[name] = np.where(keep, record[None], hidden[None])
         return made
 
     def ask(self, shown: Bools) -> Floats:
         """Probabilities with only some players shown, mean over the stand-ins: float32 (m, K)."""
-        shown = np.asarray(shown, bool).reshape(-1, len(self))
-        total: Any = 0.0
-        for reference in range(self.references):
-            total = total + self.subject.predict(self.compose(shown, reference)).astype(np.float64)
-        return np.asarray(total / self.references, np.float32)
+        return ask_many([(self, shown)])[0]
 
     def spread(self, values: npt.NDArray[Any]) -> dict[str, Floats]:
         """Values of the players (p,) as maps that sum to them: each element has an equal share of its player's."""
@@ -143,3 +147,90 @@ def divide(
     most = max(len(one) for one in stand_ins.values())
     even = {name: one[np.arange(most) % len(one)] for name, one in stand_ins.items()}
     return Players(subject, record, part, tuple(names), tuple(owner), even)
+
+
+def fills(subject: Subject) -> dict[str, str]:
+    """By input what stands where a part of it is hidden, in words."""
+    kinds: dict[str, Kind] = {spec.name: DIVISIONS.load(spec.kind) for spec in subject.inputs}
+    return {name: kind.fill for name, kind in kinds.items()}
+
+
+def lay_out(
+    subject: Subject, games: Sequence[Players], values: Sequence[npt.NDArray[Any]]
+) -> tuple[dict[str, Floats], dict[str, npt.NDArray[np.int32]]]:
+    """Values of the players of n records, (p,) each, as `Attribution.values`, and its `parts`."""
+    maps = [game.spread(each) for game, each in zip(games, values, strict=True)]
+    shapes = {spec.name: (len(games), *spec.map_shape) for spec in subject.inputs}
+    return (
+        {name: np.array([one[name] for one in maps], np.float32).reshape(shape) for name, shape in shapes.items()},
+        {name: np.array([g.parts[name] for g in games], np.int32).reshape(shape) for name, shape in shapes.items()},
+    )
+
+
+def ask_many(asked: Sequence[tuple[Players, npt.NDArray[Any]]]) -> list[Floats]:
+    """What `Players.ask` gives for many records of one subject, with the model called in full batches.
+
+    The compositions of all records stand in one queue, so that a batch is rarely padded, and a coalition that is asked
+    for twice is answered once. Memory does not grow with their number.
+
+    Args:
+        asked: records cut into players, each with its coalitions, (m, p) of bool or of 0 and 1.
+
+    Returns:
+        For each record float32 (m, K), the mean over its stand-ins.
+    """
+    if not asked:
+        return []
+    subject = asked[0][0].subject
+    coalitions, places = [], []
+    for players, wanted in asked:
+        shown = np.asarray(wanted).astype(bool, copy=False)
+        shown = shown.reshape(-1, len(players)) if len(players) else shown.reshape(len(shown), 0)
+        once, place = _distinct(shown)
+        coalitions.append(once)
+        places.append(place)
+    games = [players for players, _ in asked]
+    sums = [np.zeros((len(once), len(subject.classes))) for once in coalitions]
+    for block in _blocks(games, coalitions):
+        made = [games[i].compose(coalitions[i][rows], reference) for i, reference, rows in block]
+        together = {name: np.concatenate([one[name] for one in made]) for name in subject.names}
+        answers, start = subject.predict(together), 0
+        for i, _, rows in block:
+            count = rows.stop - rows.start
+            sums[i][rows] += answers[start : start + count]
+            start += count
+    return [
+        np.asarray(total[place] / players.references, np.float32)
+        for total, place, players in zip(sums, places, games, strict=True)
+    ]
+
+
+def _distinct(shown: Bools) -> tuple[Bools, npt.NDArray[np.intp]]:
+    """The different rows of (m, p), and of each of the m rows which of them it is."""
+    if not shown.shape[1]:
+        return shown[:1], np.zeros(len(shown), np.intp)
+    packed = np.ascontiguousarray(np.packbits(shown, axis=1))
+    keys = packed.view(np.dtype((np.void, packed.shape[1]))).ravel()
+    _, first, place = np.unique(keys, return_index=True, return_inverse=True)
+    return shown[first], place
+
+
+def _blocks(games: Sequence[Players], coalitions: Sequence[Bools]) -> Iterator[list[tuple[int, int, slice]]]:
+    """All compositions in blocks of a number of full batches: (which record, which stand-in, which coalitions)."""
+    record = games[0].record
+    size = LARGE * max(1, _BLOCK_BYTES // (LARGE * max(1, sum(values.nbytes for values in record.values()))))
+    block: list[tuple[int, int, slice]] = []
+    room = size
+    for i, players in enumerate(games):
+        for reference in range(players.references):
+            start = 0
+            while start < len(coalitions[i]):
+                stop = min(start + room, len(coalitions[i]))
+                block.append((i, reference, slice(start, stop)))
+                room -= stop - start
+                start = stop
+                if not room:
+                    yield block
+                    block, room = [], size
+    if block:
+        yield block

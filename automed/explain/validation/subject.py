@@ -59,6 +59,7 @@ class Trial:
         settings: the recipe's `explain`.
         seed: where chance comes from.
         tell: told how far a check is: (what, done, total).
+        kept: what one check has computed and another one can use.
     """
 
     subject: Subject
@@ -68,3 +69,10 @@ class Trial:
     settings: Explain
     seed: int
     tell: Callable[[str, int, int], None]
+    kept: dict[str, Any] = field(default_factory=dict)
+
+    def once(self, what: str, compute: Callable[[], Any]) -> Any:
+        """What `compute` gives, computed by the first check that asks for it."""
+        if what not in self.kept:
+            self.kept[what] = compute()
+        return self.kept[what]

@@ -13,6 +13,7 @@ from automed.data.phantoms.dermoscopy.patterns import Floats
 
 # Distance of ticks: five pixels on a 64-pixel image.
 TICK = 0.16
+LONG = 0.24  # of each fifth tick
 
 
 def planes(values: npt.NDArray[np.floating]) -> Floats:
@@ -50,9 +51,19 @@ def ruler(table: Floats, x: Floats, y: Floats, pitch: float) -> Floats:
     along, out = np.cos(angle) * y - np.sin(angle) * x, np.cos(angle) * x + np.sin(angle) * y - distance
     tick = np.round(along / TICK)
     line = np.clip((0.022 - np.abs(along - TICK * tick)) / pitch + 0.5, 0.0, 1.0)
-    length = np.where(tick % 5 == 0, 0.24, 0.14)
+    length = np.where(tick % 5 == 0, LONG, 0.14)
     clear[k] -= 0.88 * line * np.clip((length / 2 - np.abs(out)) / pitch + 0.5, 0.0, 1.0)
     return clear
+
+
+def ruler_band(table: Floats, size: tuple[int, int]) -> npt.NDArray[np.bool_]:
+    """Where the ticks of a printed scale lie, with what is between them: bool (b, h, w)."""
+    pitch = 2.0 / min(size)
+    y, x = ((np.arange(length, dtype=np.float32) - (length - 1) / 2) * np.float32(pitch) for length in size)
+    angle, distance = planes(table[:, 0]), planes(table[:, 1])
+    out = np.cos(angle) * x[None, None, :] + np.sin(angle) * y[None, :, None] - distance
+    # NaN, an image without a scale, is nowhere less.
+    return np.asarray(np.abs(out) <= LONG / 2 + pitch / 2)
 
 
 def tube(radius: Floats, x: Floats, y: Floats) -> Floats:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from automed.data.phantoms.dermoscopy.artefacts import ruler_band
 from automed.data.phantoms.dermoscopy.cases import (
     CLASSES,
     DEVICES,
@@ -20,7 +21,7 @@ from automed.data.phantoms.dermoscopy.cases import (
 )
 from automed.data.phantoms.dermoscopy.lesion import Bytes, Index, Lesions, Views, render
 from automed.data.phantoms.dermoscopy.patterns import atlas
-from automed.data.records import Arrays, Records
+from automed.data.records import Arrays, Records, Regions
 from automed.recipe import ImageInput, PhantomData, Recipe
 
 SITES = ("back", "trunk", "lower extremity", "upper extremity", "face", "scalp")
@@ -68,6 +69,7 @@ class Phantom:
     Attributes:
         images: uint8 (n, h, w, 3), sRGB.
         masks: uint8 (n, h, w), 1 in the lesion.
+        rulers: uint8 (n, h, w), 1 in the band of a printed scale, but for the lesion.
         y: int64 (n,), position in CLASSES.
         frame: one row an image: lesion_id, dx, sex, age, age_band, skin_tone, site, device.
         lesions: how each lesion was built, one row a lesion.
@@ -76,6 +78,7 @@ class Phantom:
 
     images: Bytes
     masks: Bytes
+    rulers: Bytes
     y: Index
     frame: pd.DataFrame
     lesions: Lesions
@@ -110,7 +113,7 @@ def read(recipe: Recipe) -> Records:
         patient=drawn.frame["lesion_id"].to_numpy(object),
         items={name: Arrays(images)},
         rows=np.arange(1, data.records + 1, dtype=np.int64),
-        masks=drawn.masks,
+        regions={name: Regions(drawn.masks + 2 * drawn.rulers, ("lesion", "ruler"))},
         phantom=True,
     )
 
@@ -125,7 +128,7 @@ def draw(knobs: Knobs) -> Phantom:
     built = lesions(seed, kind, tone, difficulty=knobs.difficulty, disadvantage=knobs.disadvantage)
     taken = views(seed, of, kind, shortcut=knobs.shortcut)
     images = np.empty((count, height, width, 3), np.uint8)
-    masks = np.empty((count, height, width), np.uint8)
+    masks, rulers = (np.empty((count, height, width), np.uint8) for _ in range(2))
     textures = atlas(seed)
     # One stream in the order of records, so that neither batches nor their number change an image.
     noise = np.random.default_rng([seed, 5])
@@ -133,11 +136,12 @@ def draw(knobs: Knobs) -> Phantom:
     for start in range(0, count, step):
         rows = np.arange(start, min(start + step, count))
         image, masks[rows] = render(built, taken, rows, knobs.size, textures)
+        rulers[rows] = ruler_band(taken.ruler[rows], knobs.size) & (masks[rows] == 0)
         image += np.float32(0.014) * noise.standard_normal(image.shape, np.float32)
         images[rows] = np.clip(image * 255.0 + 0.5, 0.0, 255.0).astype(np.uint8)
     frame = person.iloc[of].reset_index(drop=True)
     frame["device"] = np.array(DEVICES, object)[device_of(seed, count)]
-    return Phantom(images, masks, kind[of], frame, built, taken)
+    return Phantom(images, masks, rulers, kind[of], frame, built, taken)
 
 
 def _people(seed: int, total: int) -> tuple[Index, Index, pd.DataFrame]:

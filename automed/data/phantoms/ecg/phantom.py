@@ -12,7 +12,7 @@ from automed.data.phantoms.ecg import artefacts, cases, heart
 from automed.data.phantoms.ecg.cases import CLASSES, DEVICES, Index
 from automed.data.phantoms.ecg.heart import Hearts
 from automed.data.phantoms.ecg.leads import ELECTRODES, LEADS, Floats, of_electrodes, of_vector
-from automed.data.records import Arrays, Records
+from automed.data.records import Arrays, Records, Regions
 from automed.recipe import PhantomData, Recipe, SignalInput
 
 SECONDS, RATE = 10, 100.0  # of a resting ECG; steps a second
@@ -112,7 +112,7 @@ def read(recipe: Recipe) -> Records:
         patient=drawn.frame["patient_id"].to_numpy(object),
         items={name: Arrays(drawn.signals)},
         rows=np.arange(1, data.records + 1, dtype=np.int64),
-        masks=drawn.masks,
+        regions={name: Regions(drawn.masks, ("sign",))},
         phantom=True,
     )
 

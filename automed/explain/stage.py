@@ -1,0 +1,453 @@
+"""Explain a model: cases shown, methods run, each of them tested, and all of it written down."""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from automed.data.dataset import Dataset
+from automed.errors import AutomedError, DataError, RunError
+from automed.evaluate.decide import Rule
+from automed.events import Listen, Note, Progress
+from automed.explain import METHODS, cases
+from automed.explain.attribution import Attribution, NotApplicable
+from automed.explain.overview import mean_map, overview
+from automed.explain.subject import Array, Arrays, InputSpec, Subject, length
+from automed.explain.validation.subject import Cases, Method, Trial
+from automed.explain.validation.validate import validate
+from automed.explain.validation.verdict import UNDECIDED, Finding
+from automed.recipe.explain import Explain
+from automed.run import Finalist, now, write_atomically, write_json
+
+VERSION = 1
+CHEAPER = 2  # tests run each method again and again: with so many times fewer coalitions
+LEAST = 128  # but no fewer than these
+NOT_TESTED = "not validated"
+# In the order of the page, by kind of input; several inputs are like texts: parts of them are shown and hidden.
+SUITED = {
+    "image": ("shap", "lime", "gradcam"),
+    "signal": ("shap", "lime", "gradcam"),
+    "text": ("shap", "lime", "occlusion"),
+    "sequence": ("shap", "lime", "gradcam"),
+    "tabular": ("shap", "lime"),
+}
+SEVERAL = ("shap", "lime", "occlusion")
+
+Ask = Callable[..., Attribution]
+
+
+@dataclass(frozen=True, eq=False)
+class Shown:
+    """The records that are shown, and what is known of them.
+
+    Attributes:
+        arrays: by input (n, *shape).
+        classes: int64 (n,), the class that is explained.
+        probabilities: float32 (n, K).
+        decided: by the model, int64 (n,) or (n, labels).
+        y: the reference standard, like `decided`; None for new records.
+        record: int64 (n,), row numbers; of new records from 1.
+        reasons: of each (reason, why).
+        regions: by input uint8 (n, *map_shape), where known.
+    """
+
+    arrays: Arrays
+    classes: npt.NDArray[np.int64]
+    probabilities: npt.NDArray[np.float32]
+    decided: npt.NDArray[np.int64]
+    y: npt.NDArray[np.int64] | None
+    record: npt.NDArray[np.int64]
+    reasons: tuple[tuple[str, str], ...]
+    regions: Mapping[str, npt.NDArray[np.uint8]]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What explaining came to: the content of explain.json and where it lies."""
+
+    document: dict[str, Any]
+    folder: Path
+
+
+def methods_for(subject: Subject, settings: Explain) -> tuple[str, ...]:
+    """The methods that the recipe names, or those that suit the inputs."""
+    if settings.methods is not None:
+        return settings.methods
+    return SEVERAL if len(subject.inputs) > 1 else SUITED[subject.inputs[0].kind]
+
+
+def inputs_of(data: Dataset) -> tuple[InputSpec, ...]:
+    """The inputs as data.json describes them."""
+    return tuple(
+        InputSpec(name, str(entry["kind"]), tuple(entry["shape"]), str(data.arrays[name].dtype), entry)
+        for name, entry in data.facts["inputs"].items()
+    )
+
+
+@contextmanager
+def alone(finalist: Finalist) -> Any:
+    """Hold a model for one explanation; raises RunError where another process explains it."""
+    import filelock
+
+    guard = filelock.FileLock(finalist.folder / ".explain.lock")
+    try:
+        guard.acquire(timeout=0)
+    except filelock.Timeout:
+        raise RunError(
+            "another command is explaining this model", where=str(finalist.folder), hint="Wait until it has ended."
+        ) from None
+    try:
+        yield
+    finally:
+        guard.release()
+
+
+def explain(
+    subject: Subject,
+    data: Dataset,
+    rule: Rule,
+    settings: Explain,
+    finalist: Finalist,
+    listen: Listen,
+    *,
+    rows: Sequence[int] = (),
+    new: Arrays | None = None,
+) -> Outcome:
+    """Explain and test, and write attributions.npz and explain.json into the finalist's folder.
+
+    A method that cannot explain this model is listed with its reason; one that fails costs itself and no other.
+
+    Args:
+        subject: the model.
+        data: where cases, background and what the tests need come from.
+        rule: how the model decides.
+        settings: the recipe's `explain`.
+        finalist: the folder.
+        listen: hears how far it is.
+        rows: row numbers of the records to show; left out, cases are chosen by rule.
+        new: records from outside, by input (n, *shape), to show instead.
+
+    Raises:
+        DataError: a row that is not there, an input that does not fit, no test record; no method could be applied.
+        RunError: another process explains the same model, or the disk is full.
+    """
+    started = time.monotonic()
+    fit(subject, data)
+    with alone(finalist):
+        test = data.part("test")
+        if not len(test):
+            raise DataError("there is no test record to explain", where="split")
+        answers = cases.Answers.of(data, test, subject.predict(_take(data, test)), rule)
+        background = _take(data, cases.background(data, settings.background, settings.seed))
+        shown = _new(subject, new, rule) if new is not None else _shown(subject, data, answers, rule, settings, rows)
+        asks = _asks(subject, background, settings)
+        found, missing = _run(subject, shown, asks, settings, listen)
+        explained = time.monotonic()
+        tested = _tested(data, answers, background, settings) if settings.validate_ and found else None
+        again, verdicts = _validated(subject, tested, asks, found, settings, listen)
+        document = _document(subject, data, shown, found, missing, tested, again, verdicts, settings)
+        ended = time.monotonic()
+        document["seconds"] = {
+            "total": round(ended - started, 2),
+            "explain": round(explained - started, 2),
+            "validate": round(ended - explained, 2),
+        }
+        _write(finalist, shown, found, again, tested, subject)
+        write_json(finalist.explanation, document)
+    return Outcome(document, finalist.folder)
+
+
+def fit(subject: Subject, data: Dataset) -> None:
+    """Raise DataError where the data's inputs or classes are not those of the model."""
+    for spec in subject.inputs:
+        if spec.name not in data.arrays:
+            raise DataError(
+                f"the model reads an input {spec.name!r}, the recipe has {', '.join(data.arrays)}", where="inputs"
+            )
+        have, want = tuple(data.arrays[spec.name].shape[1:]), spec.shape
+        if len(have) != len(want) or any(w is not None and h != w for h, w in zip(have, want, strict=True)):
+            raise DataError(
+                f"records are {_shape(have)}, the model reads {_shape(want)}",
+                where=f"inputs.{spec.name}",
+                hint="Give the recipe that the model was made with, or set the size in this one.",
+            )
+    if len(subject.classes) != len(data.classes):
+        raise DataError(f"the model knows {len(subject.classes)} classes, the recipe {len(data.classes)}", where="data")
+
+
+def _shape(shape: Sequence[int | None]) -> str:
+    return " x ".join("any" if size is None else str(size) for size in shape)
+
+
+def _take(data: Dataset, index: npt.NDArray[np.int64]) -> dict[str, Array]:
+    return {name: data.take(name, index) for name in data.arrays}
+
+
+def _regions(data: Dataset, index: npt.NDArray[np.int64]) -> dict[str, npt.NDArray[np.uint8]]:
+    found = {name: data.regions(name, index) for name in data.arrays}
+    return {name: values for name, values in found.items() if values is not None}
+
+
+def _shown(
+    subject: Subject, data: Dataset, answers: cases.Answers, rule: Rule, settings: Explain, rows: Sequence[int]
+) -> Shown:
+    chosen = cases.asked(data, rows) if rows else cases.shown(data, answers, settings.cases)
+    index = np.array([case.place for case in chosen], np.int64)
+    arrays = _take(data, index)
+    own = cases.Answers.of(data, index, subject.predict(arrays), rule)
+    reasons = tuple((case.reason, case.why) for case in chosen)
+    return Shown(
+        arrays,
+        own.explained,
+        own.probabilities,
+        own.decided,
+        own.y,
+        data.record[index],
+        reasons,
+        _regions(data, index),
+    )
+
+
+def _new(subject: Subject, arrays: Arrays, rule: Rule) -> Shown:
+    probabilities = subject.predict(arrays)
+    decided = rule(probabilities)
+    own = cases.Answers(np.arange(len(decided)), probabilities, decided, decided)
+    n = len(decided)
+    reasons = tuple((cases.ASKED, "a new record, without a reference standard") for _ in range(n))
+    return Shown(arrays, own.explained, probabilities, decided, None, np.arange(1, n + 1), reasons, {})
+
+
+def _asks(subject: Subject, background: Arrays, settings: Explain) -> dict[str, Ask]:
+    """By method a function of (subject, records, classes, settings, seed), with the background filled in."""
+
+    def ask(name: str, of: Subject, records: Arrays, classes: Any, chosen: Explain, seed: int) -> Attribution:
+        found: Attribution = METHODS.load(name)(of, records, background, classes, chosen, seed)
+        return found
+
+    return {name: partial(ask, name) for name in methods_for(subject, settings)}
+
+
+def _run(
+    subject: Subject, shown: Shown, asks: Mapping[str, Ask], settings: Explain, listen: Listen
+) -> tuple[dict[str, Attribution], list[dict[str, str]]]:
+    """Each method on the shown cases; those that cannot, with their reasons."""
+    found, missing = {}, []
+    for done, (name, ask) in enumerate(asks.items()):
+        listen(Progress(f"explaining by {name}", done, len(asks)))
+        started = time.monotonic()
+        try:
+            attribution = ask(subject, shown.arrays, shown.classes, settings, settings.seed)
+        except NotApplicable as problem:
+            missing.append({"name": name, "reason": problem.what})
+            continue
+        except (RunError, MemoryError):
+            raise
+        except Exception as problem:  # noqa: BLE001  # whatever a method raises costs that method alone
+            missing.append({"name": name, "reason": f"it failed: {_in_words(problem)}"})
+            listen(Note(f"{name} failed: {_in_words(problem)}", warning=True))
+            continue
+        found[name] = replace(attribution, seconds=time.monotonic() - started)
+    listen(Progress("explaining", len(asks), len(asks)))
+    return found, missing
+
+
+def _in_words(problem: Exception) -> str:
+    """What failed and where; messages of other libraries may quote a record's values, so they are left out."""
+    if isinstance(problem, AutomedError):
+        return problem.what
+    last = traceback.extract_tb(problem.__traceback__)[-1]
+    return f"{type(problem).__name__} in {Path(last.filename).stem}, line {last.lineno}"
+
+
+def _tested(data: Dataset, answers: cases.Answers, background: Arrays, settings: Explain) -> Cases:
+    places = cases.tested(data, answers, settings.tested, settings.seed)
+    many = cases.judged(answers, settings.seed)
+    index = answers.index[places]
+    regions = _regions(data, index)
+    return Cases(
+        arrays=_take(data, index),
+        classes=answers.explained[places],
+        patients=data.patient[index],
+        y=answers.y[places],
+        background=background,
+        regions=regions,
+        region_names={name: data.region_names(name) for name in regions},
+        groups=cases.group_of(data, index),
+        judged=(_take(data, answers.index[many]), answers.y[many], data.patient[answers.index[many]]),
+    )
+
+
+def _validated(
+    subject: Subject,
+    tested: Cases | None,
+    asks: Mapping[str, Ask],
+    found: Mapping[str, Attribution],
+    settings: Explain,
+    listen: Listen,
+) -> tuple[dict[str, Attribution], dict[str, tuple[str, tuple[Finding, ...]]]]:
+    """Attributions of the tested cases, and the verdict and findings of each method."""
+    if tested is None:
+        return {}, dict.fromkeys(found, (NOT_TESTED, ()))
+    cheaper = settings.model_copy(update={"samples": max(LEAST, settings.samples // CHEAPER)})
+    again: dict[str, Attribution] = {}
+    methods: dict[str, Method] = {}
+    for done, name in enumerate(found):
+        listen(Progress(f"explaining test cases by {name}", done, len(found)))
+
+        def method(of: Subject, arrays: Arrays, classes: Any, seed: int, ask: Ask = asks[name]) -> Attribution:
+            return ask(of, arrays, classes, cheaper, seed)
+
+        try:
+            again[name] = method(subject, tested.arrays, tested.classes, settings.seed)
+        except Exception as problem:  # noqa: BLE001  # as for the cases that are shown
+            listen(Note(f"{name} could not be tested: {_in_words(problem)}", warning=True))
+            continue
+        methods[name] = method
+    trial = Trial(
+        subject,
+        tested,
+        methods,
+        again,
+        cheaper,
+        settings.seed,
+        lambda what, done, total: listen(Progress(what, done, total)),
+    )
+    verdicts: dict[str, tuple[str, tuple[Finding, ...]]] = dict(validate(trial)) if methods else {}
+    return again, {name: verdicts.get(name, (UNDECIDED, ())) for name in found}
+
+
+def _document(
+    subject: Subject,
+    data: Dataset,
+    shown: Shown,
+    found: Mapping[str, Attribution],
+    missing: list[dict[str, str]],
+    tested: Cases | None,
+    again: Mapping[str, Attribution],
+    verdicts: Mapping[str, tuple[str, tuple[Finding, ...]]],
+    settings: Explain,
+) -> dict[str, Any]:
+    """The content of explain.json."""
+    names = {name: list(own) for name in data.arrays if (own := data.region_names(name))}
+    return {
+        "version": VERSION,
+        "made": now(),
+        "seed": settings.seed,
+        "settings": settings.model_dump(mode="json", by_alias=True),
+        "classes": [{"key": entry["key"], "name": entry["name"]} for entry in data.facts["classes"]],
+        "cases": [
+            {"record": int(record), "class": int(k), "reason": reason, "why": why}
+            for record, k, (reason, why) in zip(shown.record, shown.classes, shown.reasons, strict=True)
+        ],
+        "regions": names,
+        "tested": None if tested is None else {"n": len(tested), "patients": len(np.unique(tested.patients))},
+        "validated": tested is not None,
+        "not_applicable": missing,
+        "methods": [
+            _method(subject, shown, tested, attribution, again.get(name), *verdicts[name], names)
+            for name, attribution in found.items()
+        ],
+    }
+
+
+def _method(
+    subject: Subject,
+    shown: Shown,
+    tested: Cases | None,
+    found: Attribution,
+    again: Attribution | None,
+    verdict: str,
+    findings: tuple[Finding, ...],
+    names: Mapping[str, list[str]],
+) -> dict[str, Any]:
+    gap = found.gap
+    arrays, values, regions = _all(shown, tested, found, again)
+    return {
+        "name": found.method,
+        "explainer": found.explainer,
+        "reason": found.reason,
+        "parameters": dict(found.parameters),
+        "unit": found.unit,
+        "signed": found.signed,
+        "seconds": round(found.seconds, 2),
+        "seconds_per_case": round(found.seconds / max(len(found), 1), 3),
+        "gap": None if gap is None else {"mean": float(gap.mean()), "largest": float(gap.max())},
+        "cases": [
+            {
+                "output": float(found.output[i]),
+                "base": None if found.base is None else float(found.base[i]),
+                "gap": None if gap is None else float(gap[i]),
+                "notes": {name: float(numbers[i]) for name, numbers in found.notes.items()},
+                "inputs": {name: float(np.nansum(one[i])) for name, one in found.values.items()},
+            }
+            for i in range(len(found))
+        ],
+        "overview": overview(subject, arrays, values, regions, {name: tuple(own) for name, own in names.items()}),
+        "verdict": verdict,
+        "findings": [asdict(finding) for finding in findings],
+    }
+
+
+def _all(
+    shown: Shown, tested: Cases | None, found: Attribution, again: Attribution | None
+) -> tuple[dict[str, Array], dict[str, Array], dict[str, Array]]:
+    """Arrays, values and regions of the records that were explained, shown ones and tested ones."""
+    if tested is None or again is None:
+        return dict(shown.arrays), dict(found.values), dict(shown.regions)
+
+    def both(first: Mapping[str, Array], second: Mapping[str, Array]) -> dict[str, Array]:
+        return {name: np.concatenate([first[name], second[name]]) for name in first if name in second}
+
+    # New records have no regions: those of the tested ones then stand beside unknown ones.
+    known = dict(shown.regions) or {
+        name: np.full((length(shown.arrays), *values.shape[1:]), 255, np.uint8)
+        for name, values in tested.regions.items()
+    }
+    return both(shown.arrays, tested.arrays), both(found.values, again.values), both(known, tested.regions)
+
+
+def _write(
+    finalist: Finalist,
+    shown: Shown,
+    found: Mapping[str, Attribution],
+    again: Mapping[str, Attribution],
+    tested: Cases | None,
+    subject: Subject,
+) -> None:
+    """attributions.npz."""
+    arrays: dict[str, Any] = {
+        "record": shown.record,
+        "decided": shown.decided,
+        "probabilities": shown.probabilities,
+        "class": shown.classes,
+        "reason": np.array([reason for reason, _ in shown.reasons], dtype=np.str_),
+    }
+    if shown.y is not None:
+        arrays["label"] = shown.y
+    arrays.update({f"input_{name}": values for name, values in shown.arrays.items()})
+    arrays.update({f"region_{name}": values for name, values in shown.regions.items()})
+    for name, attribution in found.items():
+        arrays.update({f"{name}/{key}": values for key, values in attribution.values.items()})
+        arrays.update({f"{name}/{key}/parts": values for key, values in attribution.parts.items()})
+        raw, values, _ = _all(shown, tested, attribution, again.get(name))
+        for spec in subject.inputs:
+            if (mean := mean_map(spec, values[spec.name])) is not None:
+                arrays[f"overview/{name}/{spec.name}/mean"] = mean
+            if spec.kind == "tabular":
+                arrays[f"overview/{name}/{spec.name}/values"] = values[spec.name]
+                arrays[f"overview/{spec.name}/raw"] = raw[spec.name]
+
+    def write(file: Path) -> None:
+        with file.open("wb") as stream:
+            np.savez_compressed(stream, **arrays)
+
+    write_atomically(finalist.attributions, write)
