@@ -16,7 +16,7 @@ from automed.events import FinalistScored, Listen, StageStarted
 from automed.models import ARCHITECTURES, offered
 from automed.recipe import Recipe, dump, irregular, load
 from automed.recipe.load import digest
-from automed.run import Run, disk_errors, now, read_json, write_json, write_text
+from automed.run import Finalist, Run, disk_errors, now, read_json, write_json, write_text
 from automed.runtime import environ, git_revision, hardware, peak_memory_mb, versions
 from automed.search import BASELINES
 from automed.search.baselines import suits
@@ -157,6 +157,86 @@ def _stages(recipe: Recipe, run: Run, listen: Listen, stop: Callable[[], bool]) 
 
     render(run)
     return Outcome(run, "done" if whole else "interrupted", board, finalists)
+
+
+@dataclass(frozen=True)
+class Explaining:
+    """What to explain: row numbers, or files of one new record (`FILE`, or `NAME=FILE`); settings of the recipe."""
+
+    rows: tuple[int, ...] = ()
+    files: tuple[str, ...] = ()
+    overrides: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Explained:
+    """What explaining came to: the content of explain.json, where it lies, and the page that shows it."""
+
+    document: dict[str, Any]
+    folder: Path
+    page: str | None
+
+
+def explain(run: Run, finalist: Finalist, asked: Explaining, listen: Listen) -> Explained:
+    """Explain a finalist beside its run, and render its report again.
+
+    Raises:
+        AutomedError: a record that is not there, a file that cannot be read, a model that cannot be opened, another
+            command that explains the same model.
+    """
+    from automed.data.dataset import Dataset
+    from automed.report.pages import render
+    from automed.search.explaining import explain_finalist
+
+    recipe = load(run.recipe, asked.overrides, environ=environ())
+    _prepare(recipe, run, listen)
+    data = Dataset.open(run)
+    listen(StageStarted("explain", finalist.name))
+    new = _newcomer(recipe, data.facts["inputs"], asked.files)
+    document = explain_finalist(recipe.explain, run, data, finalist, listen, rows=asked.rows, new=new)
+    run.describe(looks_at_test=run.looks_at_test())
+    render(run)
+    return Explained(document, finalist.folder, str(finalist.report))
+
+
+def explain_elsewhere(model: Path, recipe: Recipe, asked: Explaining, out: Path | None, listen: Listen) -> Explained:
+    """Explain a model away from its run, or one that automed did not make, on the data of a recipe.
+
+    Records are laid out with what the model's card says of its training data, where it has one.
+
+    Raises:
+        AutomedError: as `explain`; also where recipe and model do not fit together.
+    """
+    from automed.data import prepare
+    from automed.data.dataset import Dataset
+    from automed.models.card import read_card
+    from automed.search.explaining import explain_file
+
+    known = {name: facts for name, facts in (read_card(model).get("inputs") or {}).items() if name in recipe.inputs}
+    folder = out or model.with_name(f"{model.stem}-explained")
+    folder.mkdir(parents=True, exist_ok=True)
+    run = Run(folder)
+    facts = prepare.prepare(recipe, run, listen, known)
+    listen(StageStarted("explain", model.name))
+    new = _newcomer(recipe, facts["inputs"], asked.files)
+    document = explain_file(model, Dataset.open(run), recipe.explain, folder, listen, rows=asked.rows, new=new)
+    return Explained(document, folder, None)
+
+
+def _newcomer(recipe: Recipe, facts: dict[str, Any], files: tuple[str, ...]) -> dict[str, Any] | None:
+    """The new record in these files, by input; None where there are none."""
+    if not files:
+        return None
+    from automed.data.newcomer import read
+
+    names = list(recipe.inputs)
+    given = [(names[0], text) if len(names) == 1 and "=" not in text else text.split("=", 1) for text in files]
+    if any(len(pair) != 2 for pair in given) or {pair[0] for pair in given} != set(names):
+        raise UsageError(
+            f"--input must name a file for each input: {', '.join(names)}",
+            hint="Write " + " ".join(f"--input {name}=FILE" for name in names),
+        )
+    return {name: read(Path(path), recipe.inputs[name], facts[name]) for name, path in given}
 
 
 def _architectures(recipe: Recipe, run: Run) -> list[str]:

@@ -20,6 +20,7 @@ VERBS = Table(
     "verb",
     {
         "search": Entry("automed.cli.search:search", "Search, test and report models for a recipe."),
+        "explain": Entry("automed.cli.explain:explain", "Explain what a model says, and test the explanations."),
         "report": Entry("automed.cli.report:report", "Render the pages of a run again from its files."),
         "doctor": Entry("automed.cli.doctor:doctor", "Show what automed runs on, and train for five seconds."),
         "recipe new": Entry("automed.cli.recipe:new", "Write a recipe to start from."),

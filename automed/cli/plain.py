@@ -73,6 +73,32 @@ class Warnings(Plain):
         return super()._line(event) if isinstance(event, events.Note) and event.warning else None
 
 
+class Steps(Plain):
+    """One line on stderr that is written over: what is being done, how far it is, and the time left."""
+
+    def __init__(self) -> None:
+        super().__init__(self._write)
+        self._since = ("", 0.0)
+
+    def __exit__(self, *_: object) -> None:
+        os.write(2, b"\r\x1b[K")
+
+    def listen(self, event: events.Event) -> None:
+        super().listen(event)
+        if not isinstance(event, events.Progress):
+            return
+        now = self.tally.elapsed()
+        if self._since[0] != event.what:
+            self._since = (event.what, now)
+        spent = now - self._since[1]
+        left = f", {clock(spent / event.done * (event.total - event.done))} left" if event.done and spent > 2 else ""
+        self._write(f"\r\x1b[K[{clock(now):>5}] {event.what}: {event.done} of {event.total}{left}", end="")
+
+    @staticmethod
+    def _write(text: str, end: str = "\n") -> None:
+        os.write(2, (text + end).encode())
+
+
 def estimate(value: float | None, bounds: Sequence[float] | None) -> str:
     """A score with its interval in words: "0.812 (0.771 to 0.850)"."""
     if value is None:

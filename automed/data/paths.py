@@ -59,8 +59,21 @@ class Pattern:
         """The columns that the pattern reads."""
         return tuple(field for _, field in self.pieces if field)
 
-    def files(self, recipe: Recipe, cells: Mapping[str, Sequence[str | None]], rows: npt.NDArray[np.int64]) -> Files:
+    def files(
+        self,
+        recipe: Recipe,
+        cells: Mapping[str, Sequence[str | None]],
+        rows: npt.NDArray[np.int64],
+        *,
+        sparse: bool = False,
+    ) -> Files:
         """One path a row; a name without an extension is completed from the folder, an empty cell gives `Path()`.
+
+        Args:
+            recipe: whose root the paths start at.
+            cells: by column, n cells, None where one is empty.
+            rows: int64 (n,), row numbers for messages.
+            sparse: few of the files may be there, so that a sample cannot say that the pattern is wrong.
 
         Raises:
             DataError: names that fit several files, with row numbers.
@@ -84,11 +97,11 @@ class Pattern:
         if twice:
             what = f"{len(twice):,} names without an extension fit several files ({name_rows(twice)})"
             raise DataError(what, where=self.key, hint=f"Write the extension: {_EXAMPLE}")
-        self._require_some(recipe, paths)
+        self._require_some(recipe, paths, len(paths) if sparse else _SAMPLE)
         return Files(tuple(paths))
 
-    def _require_some(self, recipe: Recipe, paths: list[Path]) -> None:
-        sample = paths[:: -(-len(paths) // _SAMPLE)]
+    def _require_some(self, recipe: Recipe, paths: list[Path], most: int) -> None:
+        sample = paths[:: -(-len(paths) // most)]
         if any(path.is_file() for path in sample):
             return
         hint = f"Paths start at {recipe.root}"

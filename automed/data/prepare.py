@@ -10,6 +10,7 @@ import secrets
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -27,7 +28,7 @@ from automed.data.kinds.kind import ABSENT, Fitted, Held, Kind
 from automed.data.records import SPLITS, Files, Records
 from automed.errors import DataError
 from automed.events import Listen, Note, Progress, StageStarted
-from automed.recipe import Recipe
+from automed.recipe import ImageInput, Recipe
 from automed.run import Run, write_atomically, write_json
 
 
@@ -58,7 +59,7 @@ class Prepared:
     dropped: int
 
 
-def inspect(recipe: Recipe, listen: Listen) -> Prepared:
+def inspect(recipe: Recipe, listen: Listen, known: Mapping[str, Mapping[str, Any]] = MappingProxyType({})) -> Prepared:
     """Read, decode, split and check, without judging what was found.
 
     Raises:
@@ -76,10 +77,11 @@ def inspect(recipe: Recipe, listen: Listen) -> Prepared:
     lost = _lost(recipe, held, len(records))
     cache.refuse_if_many(lost, records.rows, noun=_noun(kinds))
     rows = records.rows
-    marked = _regions(recipe, records)
+    _refuse_masks(recipe, records)
     # Arrays are in the cache now; taking some of the records must not copy them into memory.
     files = {name: item for name, item in records.items.items() if isinstance(item, Files)}
-    records = replace(records, items=files, regions={})
+    source = replace(records, items=files)
+    records = replace(source, regions={})
     position = np.setdiff1d(np.arange(len(records)), np.array(sorted(lost), np.int64))
     if lost:
         records = records.take(position)
@@ -90,23 +92,46 @@ def inspect(recipe: Recipe, listen: Listen) -> Prepared:
     train = np.flatnonzero(split == "train")
     if not len(train):
         raise DataError("no record is left for training", where="split")
-    fitted = {n: kind.fit(recipe, held[n], n, position, train, records.rows) for n, kind in kinds.items()}
+    fitted = {
+        n: Fitted(dict(known[n])) if n in known else kind.fit(recipe, held[n], n, position, train, records.rows)
+        for n, kind in kinds.items()
+    }
     stored = {n: kind.store(recipe, held[n], n, fitted[n]) for n, kind in kinds.items()}
+    marked = _regions(recipe, source, held, fitted, stored, listen)
     unreadable = {int(rows[place]): lost[place] for place in sorted(lost)}
     further = [finding for entry in fitted.values() for finding in entry.findings]
     further += outcomes_among_inputs(recipe)
-    further += [said for name, kept in marked.items() for said in regions.findings(kept, name, rows)]
+    for name, known in marked.items():
+        further += regions.findings(known, name, position, records.rows)
     findings = check(recipe, records, found.take(kept), split, unreadable, noun=_noun(kinds), further=further)
     dropped = len(found.exact) - len(kept)
     return Prepared(records, stored, fitted, marked, position, split, findings, unreadable, dropped)
 
 
-def _regions(recipe: Recipe, records: Records) -> dict[str, regions.Kept]:
-    """What is known of where the sign is, in the cache; raises RecipeError for masks that the source does not read."""
+def _refuse_masks(recipe: Recipe, records: Records) -> None:
+    """Raise RecipeError for masks that the source does not read."""
     for name, spec in recipe.inputs.items():
-        if getattr(spec, "mask", None) and name not in records.regions:
+        if isinstance(spec, ImageInput) and spec.mask and not isinstance(records.regions.get(name), Files):
             raise recipe.fail(f"inputs.{name}.mask", f"is not read by the source {recipe.data.source}, only by table")
-    return {name: regions.keep(one, name, recipe.inputs[name]) for name, one in records.regions.items()}
+
+
+def _regions(
+    recipe: Recipe,
+    source: Records,
+    held: Mapping[str, Held],
+    fitted: Mapping[str, Fitted],
+    stored: Mapping[str, cache.Cached],
+    listen: Listen,
+) -> dict[str, regions.Kept]:
+    """What is known of where the sign is, of all m records, in the cache."""
+
+    def progress(done: int, total: int) -> None:
+        listen(Progress("decoding masks", done, total))
+
+    return {
+        name: regions.keep(recipe, source, name, held[name], fitted[name], stored[name].values.shape[1], progress)
+        for name in source.regions
+    }
 
 
 def _lost(recipe: Recipe, held: Mapping[str, Held], count: int) -> dict[int, str]:
@@ -143,8 +168,17 @@ def _noun(kinds: Mapping[str, Kind]) -> str:
     return nouns.pop() if len(nouns) == 1 else "input"
 
 
-def prepare(recipe: Recipe, run: Run, listen: Listen) -> dict[str, Any]:
+def prepare(
+    recipe: Recipe, run: Run, listen: Listen, known: Mapping[str, Mapping[str, Any]] | None = None
+) -> dict[str, Any]:
     """Inspect, refuse leaks, and write data.json and splits.parquet.
+
+    Args:
+        recipe: what to prepare.
+        run: where the files go.
+        listen: hears how far it is.
+        known: of some inputs the facts that a finished model carries: records are laid out as it reads them, and
+            nothing is fitted.
 
     Returns:
         The content of data.json.
@@ -153,7 +187,7 @@ def prepare(recipe: Recipe, run: Run, listen: Listen) -> dict[str, Any]:
         LeakError: a patient or a picture stands in two splits.
         DataError: as `inspect`.
     """
-    prepared = inspect(recipe, listen)
+    prepared = inspect(recipe, listen, known or {})
     facts = describe(recipe, prepared)
     # What was found is written even if it is refused: the person who mends the data needs it.
     write_json(run.data, facts)
@@ -173,8 +207,8 @@ def describe(recipe: Recipe, prepared: Prepared) -> dict[str, Any]:
         layout = {"shape": list(entry.values.shape[1:]), "dtype": str(entry.values.dtype)}
         kind = recipe.inputs[name].kind
         inputs[name] = {"kind": kind, "cache": entry.key, **layout, **prepared.fitted[name].facts}
-        if kept := prepared.regions.get(name):
-            inputs[name]["regions"] = {"cache": kept.key, "names": list(kept.names)}
+        if known := prepared.regions.get(name):
+            inputs[name]["regions"] = {"cache": known.stored.key, "names": list(known.names)}
     bears = records.bears
     specs = recipe.data.classes or {}
     proof = splits.prove(records, split, prepared.findings)

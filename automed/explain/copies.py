@@ -77,7 +77,8 @@ def differentiable(subject: Subject) -> Differentiable:
         if spec.kind in ("text", "sequence"):
             embedded[spec.name] = _embedding(model, spec)
     entries, tensors = [], []
-    raw = dict(zip(_input_names(model), model.inputs, strict=True))
+    names = _input_names(model) if len(subject.inputs) > 1 else subject.names
+    raw = dict(zip(names, model.inputs, strict=True))
     for spec in subject.inputs:
         layer = embedded.get(spec.name)
         if layer is None:

@@ -13,6 +13,7 @@ from automed.explain.copies import Differentiable
 from automed.explain.subject import Array
 
 Floats = npt.NDArray[np.float32]
+Step = Callable[[list[Array], npt.NDArray[np.int64]], tuple[Any, list[Any]]]
 BATCH = 64  # rows a call: one size, so that the function is traced once
 
 
@@ -56,15 +57,14 @@ class Gradients:
         return np.concatenate(outputs), [np.concatenate(one) for one in found]
 
 
-def _compiled(model: Any, entries: int) -> Callable[[list[Array], npt.NDArray[np.int64]], tuple[Any, list[Any]]]:
+def _compiled(model: Any, entries: int) -> Step:
     """(feed, classes) -> (outputs (n,), gradients of the first `entries` parts of the feed), as arrays."""
     backend = keras.backend.backend()
-    if backend == "tensorflow":
-        return _of_tensorflow(model, entries)
-    return _of_jax(model, entries) if backend == "jax" else _of_torch(model, entries)
+    of = {"jax": _of_jax, "torch": _of_torch}.get(backend, _of_tensorflow)
+    return of(model, entries)
 
 
-def _of_tensorflow(model: Any, entries: int) -> Any:
+def _of_tensorflow(model: Any, entries: int) -> Step:
     import tensorflow as tf
 
     @tf.function(reduce_retracing=True)  # type: ignore[untyped-decorator]
@@ -84,7 +84,7 @@ def _of_tensorflow(model: Any, entries: int) -> Any:
     return run
 
 
-def _of_jax(model: Any, entries: int) -> Any:
+def _of_jax(model: Any, entries: int) -> Step:
     import jax
 
     state = ([v.value for v in model.trainable_variables], [v.value for v in model.non_trainable_variables])
@@ -103,7 +103,7 @@ def _of_jax(model: Any, entries: int) -> Any:
     return run
 
 
-def _of_torch(model: Any, entries: int) -> Any:
+def _of_torch(model: Any, entries: int) -> Step:
     import torch
 
     def run(feed: list[Array], classes: npt.NDArray[np.int64]) -> tuple[Any, list[Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from automed.data.dataset import Dataset
@@ -43,3 +44,25 @@ def rule_of(card: dict[str, Any]) -> Rule:
     """How a model decides, by its card; the most probable class where it has none."""
     thresholds = card.get("threshold")
     return Rule(tuple(thresholds) if thresholds else None, "by the model's card" if thresholds else MOST_PROBABLE)
+
+
+def explain_file(
+    path: Path,
+    data: Dataset,
+    settings: Explain,
+    folder: Path,
+    listen: Listen,
+    *,
+    rows: Sequence[int] = (),
+    new: Arrays | None = None,
+) -> dict[str, Any]:
+    """Explain a model that lies beside no run, on data that were prepared for it; the artefacts go into `folder`.
+
+    Raises:
+        DataError: the model does not fit the data, or cannot be opened.
+    """
+    from automed.explain.foreign import subject_of
+
+    model, card = load(path)
+    subject = subject_of(model, data, str(path), card)
+    return stage.explain(subject, data, rule_of(card), settings, Finalist(folder), listen, rows=rows, new=new).document

@@ -70,7 +70,7 @@ def search(recipe: Recipe, records: Records) -> list[Shortcut]:
     if len(records) > _SAMPLE:
         # Pictures in memory are not looked at, so they are not copied.
         files = {name: item for name, item in records.items.items() if isinstance(item, Files)}
-        records = replace(records, items=files, masks=None).take(_sample(records))
+        records = replace(records, items=files, regions={}).take(_sample(records))
     fold, strata = _folds(records.patient), records.strata
     found: list[Shortcut] = []
     for kind, name, codes in _candidates(recipe, records):

@@ -30,9 +30,6 @@ class Image:
         pattern = Pattern.parse(recipe, name, EXTENSIONS)
         for field in pattern.fields:
             yield pattern.key, field
-        if getattr(recipe.inputs[name], "mask", None):
-            masks = Pattern.parse(recipe, name, EXTENSIONS, "mask")
-            yield from ((masks.key, field) for field in masks.fields)
 
     def items(self, recipe: Recipe, name: str, frame: pd.DataFrame, rows: Index) -> Items:
         pattern = Pattern.parse(recipe, name, EXTENSIONS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from automed.data.kinds import KINDS
 from automed.data.kinds.kind import Kind
 from automed.data.paths import Pattern
 from automed.data.records import Files, Items, Records
+from automed.data.regions import EXTENSIONS
 from automed.data.texts import texts
 from automed.errors import DataError
 from automed.recipe import ImageInput, Recipe, SignalInput, TableData, TabularInput
@@ -34,7 +36,10 @@ def read(recipe: Recipe) -> Records:
     assert isinstance(data, TableData)
     path = recipe.path(data.table)
     kinds: dict[str, Kind] = {name: KINDS.load(spec.kind) for name, spec in recipe.inputs.items()}
+    masks = {name: pattern for name, pattern in _mask_patterns(recipe)}
     fields = [field for name, kind in kinds.items() for field in kind.fields(recipe, name)]
+    # No model reads a mask, so its columns are none that an input reads.
+    fields += [(pattern.key, column) for pattern in masks.values() for column in pattern.fields]
     # Numbers of a table stay numbers; everything else must keep leading zeros and words such as None.
     numbers = {c for spec in recipe.inputs.values() if isinstance(spec, TabularInput) for c in spec.columns}
     numbers |= {c for spec in recipe.inputs.values() if isinstance(spec, SignalInput) for c in spec.columns or ()}
@@ -66,21 +71,23 @@ def read(recipe: Recipe) -> Records:
         patient=_patients(frame, data, rows),
         items=items,
         rows=rows,
-        regions=_masks(recipe, frame, rows),
+        regions={name: _mask_files(recipe, pattern, frame, rows) for name, pattern in masks.items()},
         patients_named=data.patient is not None,
         task=data.task,
     )
     return records if len(kept) == len(rows) else records.take(kept)
 
 
-def _masks(recipe: Recipe, frame: pd.DataFrame, rows: npt.NDArray[np.int64]) -> dict[str, Files]:
-    """The files of `inputs.<name>.mask`, where it is given."""
-    found = {}
+def _mask_patterns(recipe: Recipe) -> Iterator[tuple[str, Pattern]]:
+    """Inputs whose masks are named, and where those lie."""
     for name, spec in recipe.inputs.items():
         if isinstance(spec, ImageInput) and spec.mask:
-            pattern = Pattern.parse(recipe, name, attribute="mask")
-            found[name] = pattern.files(recipe, {field: texts(frame[field]) for field in pattern.fields}, rows)
-    return found
+            yield name, Pattern.parse(recipe, name, EXTENSIONS, "mask")
+
+
+def _mask_files(recipe: Recipe, pattern: Pattern, frame: pd.DataFrame, rows: npt.NDArray[np.int64]) -> Files:
+    """One mask a row, which may be missing."""
+    return pattern.files(recipe, {field: texts(frame[field]) for field in pattern.fields}, rows, sparse=True)
 
 
 def _load(path: Path, as_text: list[str]) -> pd.DataFrame:
