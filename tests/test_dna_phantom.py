@@ -11,7 +11,7 @@ from automed import recipe
 from automed.data.phantoms import PHANTOMS
 from automed.data.phantoms.dna import BASES, CLASSES, CTCF, LENGTH, PREVALENCE, TATA, Knobs, Windows, draw, spell
 from automed.data.phantoms.people import OLD
-from automed.data.records import Texts
+from automed.data.records import Regions, Texts
 from automed.errors import RecipeError
 from automed.recipe import Recipe
 
@@ -169,7 +169,9 @@ def test_a_recipe_draws_it() -> None:
     assert found.phantom and found.classes == tuple(order) and len(found) == 60
     items = found.items["window"]
     assert isinstance(items, Texts) and {len(text) for text in items.values} == {LENGTH}
-    assert found.masks.shape == (60, LENGTH) and set(np.unique(found.masks)) == {0, 1}
+    known = found.regions["window"]
+    assert isinstance(known, Regions) and known.names == ("motif",)
+    assert known.values.shape == (60, LENGTH) and set(np.unique(known.values)) == {0, 1}
     assert (np.array(order)[found.y] == found.frame["label"]).all()
     assert len(set(found.patient)) < 60 and set(asked.data.sensitive) <= set(found.frame.columns)
 

@@ -14,7 +14,7 @@ from automed import recipe
 from automed.data.phantoms.ecg.cases import CLASSES, DEVICES, PREVALENCE, PULSE, strength
 from automed.data.phantoms.ecg.leads import LEADS, of_electrodes, of_vector
 from automed.data.phantoms.ecg.phantom import Knobs, Phantom, draw, read
-from automed.data.records import Arrays
+from automed.data.records import Arrays, Regions
 from automed.errors import RecipeError
 
 COLUMNS = ["patient_id", "dx", "sex", "age", "age_band", "device"]
@@ -272,7 +272,8 @@ def test_a_recipe_gives_records(tmp_path: Path) -> None:
     items = records.items["ecg"]
     assert isinstance(items, Arrays) and (items.values == drawn.signals).all()
     assert records.phantom and records.classes == CLASSES and records.split is None
-    assert records.masks is not None and (records.masks == drawn.masks).all()
+    known = records.regions["ecg"]
+    assert isinstance(known, Regions) and (known.values == drawn.masks).all() and len(known.names) == 1
     assert (records.y == drawn.y).all() and list(records.rows) == list(range(1, 41))
     assert list(records.patient) == list(drawn.frame["patient_id"])
 

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from automed.explain.attribution import NotApplicable
-from automed.explain.shap import coalitions, deep, expected_gradients
+from automed.explain.shap import coalitions, deep, expected_gradients, sampler
 from automed.explain.shap.choice import choose
 from automed.explain.shap.library import seeded
 from automed.explain.shap.method import explain
@@ -332,6 +332,45 @@ def test_more_samples_close_the_gap(curved: Subject, random: np.random.Generator
     assert few.notes["samples"].max() <= 16
     assert many.notes["samples"].max() <= 1600
     assert many.notes["reliability"].min() > 0.9
+
+
+def test_weights_that_change_in_place_are_taken_over(random: np.random.Generator) -> None:
+    """The graph of gradients is kept between explanations; the weights it was made with are not."""
+    subject = Subject(linear(WEIGHTS.tolist(), [0.5, 0.5]), (table(3),), ("a", "b"))
+    x, background = np.ones((1, 3), np.float32), np.zeros((1, 3), np.float32)
+    for factor in (1.0, -2.0):
+        subject.model.set_weights([np.float32(factor * WEIGHTS), np.full(2, 0.5, np.float32)])
+        found = explain(subject, {"table": x}, {"table": background}, np.array([0]), Explain(explainer="gradient"), 0)
+        np.testing.assert_allclose(found.values["table"][0], factor * WEIGHTS[:, 0], atol=1e-6)
+
+
+def test_the_formula_of_other_backends_gives_what_shap_gives(curved: Subject, random: np.random.Generator) -> None:
+    """Expected gradients without SHAP, for JAX and torch, differ from SHAP's by chance alone."""
+    x, background = (random.normal(size=(n, 12, 2)).astype(np.float32) for n in (1, 16))
+    copy = sampler.smooth(curved)
+    one, other = (made(copy)([x], [background], 2, 4000, 50, 1)[0] for made in (sampler.FromShap, sampler.FromFormula))
+    assert np.corrcoef(one.ravel(), other.ravel())[0, 1] > 0.98
+
+
+def test_words_asked_for_by_gradient_are_explained_by_players() -> None:
+    """Between two words there is no word: the reason says so, and sampled values come instead."""
+    model = keras.Sequential(
+        [
+            keras.Input((6,), dtype="int32", name="note"),
+            keras.layers.Embedding(10, 3),
+            keras.layers.GlobalAveragePooling1D(),
+            keras.layers.Dense(2, activation="softmax"),
+        ]
+    )
+    spec = InputSpec("note", "text", (6,), "int32", {"vocabulary": ["", "[unknown]", *"abcdefgh"]})
+    records = {"note": np.array([[2, 3, 4, 0, 0, 0], [5, 6, 7, 8, 9, 2]], np.int32)}
+    found = explain(
+        Subject(model, (spec,), ("a", "b")), records, records, np.array([0, 1]), Explain(explainer="gradient"), 0
+    )
+    assert found.explainer == "shap.PermutationExplainer"
+    assert "between two tokens" in found.reason
+    np.testing.assert_array_equal(found.values["note"][0, 3:], 0.0)
+    assert found.gap is not None and found.gap.max() < 1e-6
 
 
 def test_what_is_missing_has_no_value_and_spoils_nothing() -> None:

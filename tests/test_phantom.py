@@ -16,7 +16,7 @@ from automed import recipe
 from automed.data.phantoms.dermoscopy.cases import CLASSES, PREVALENCE, RULER, SKIN_MELANIN, SKIN_TONES, chances
 from automed.data.phantoms.dermoscopy.lesion import BLOOD, DERMIS, EPIDERMIS, FEATURES, SKIN_BLOOD
 from automed.data.phantoms.dermoscopy.phantom import Knobs, Phantom, draw, read
-from automed.data.records import Arrays
+from automed.data.records import Arrays, Regions
 from automed.errors import RecipeError
 
 COLUMNS = ["lesion_id", "dx", "sex", "age", "age_band", "skin_tone", "site", "device"]
@@ -215,7 +215,8 @@ def test_a_recipe_gives_records(tmp_path: Path) -> None:
     items = records.items["skin"]
     assert isinstance(items, Arrays) and (items.values == drawn.images).all()
     assert records.phantom and records.classes == CLASSES and records.split is None
-    assert records.masks is not None and records.masks.shape == (40, 10, 12)
+    (known,) = records.regions.values()
+    assert isinstance(known, Regions) and known.values.shape == (40, 10, 12) and known.names[0] == "lesion"
     assert (records.y == drawn.y).all() and list(records.rows) == list(range(1, 41))
     assert list(records.patient) == list(drawn.frame["lesion_id"])
 

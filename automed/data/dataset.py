@@ -35,7 +35,7 @@ class Dataset:
         classes: keys in the order of the outputs.
         facts: the whole of data.json.
         frame: splits.parquet with the sensitive columns.
-        marked: by input name, the memory map of its regions, where they are known.
+        marked: by input name, the memory map uint8 (m, *map_shape) of its regions, where they are known.
     """
 
     arrays: Mapping[str, npt.NDArray[Any]]
@@ -95,24 +95,29 @@ class Dataset:
 
     def take(self, name: str, index: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
         """Rows (len(index), ...) of one input, read in the order of the file."""
-        positions, values = self.position[index], self.arrays[name]
+        return self._rows(self.arrays[name], index)
+
+    def regions(self, name: str, index: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8] | None:
+        """What lies where in one input, as far as it is known; None where no regions of the input were given.
+
+        Returns:
+            uint8 (len(index), *map_shape): (h, w) of an image, (steps, variables) of a signal, (tokens,) of a text or
+            sequence. 0 outside, k in `region_names(name)[k - 1]`, 255 everywhere in a record without a usable mask.
+        """
+        values = self.marked.get(name)
+        return None if values is None else self._rows(values, index)
+
+    def region_names(self, name: str) -> tuple[str, ...]:
+        """What the numbers 1, 2, ... of the regions stand for; the first is where the sign is. () without regions."""
+        entry = self.facts["inputs"][name].get("regions")
+        return tuple(entry["names"]) if entry else ()
+
+    def _rows(self, values: npt.NDArray[Any], index: npt.NDArray[np.int64]) -> npt.NDArray[Any]:
+        positions = self.position[index]
         order = np.argsort(positions, kind="stable")
         picked = np.empty((len(index), *values.shape[1:]), values.dtype)
         picked[order] = values[positions[order]]
         return picked
-
-    def regions(self, name: str, index: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8] | None:
-        """Where the sign is in one input, uint8 (len(index), ...); 255 in records of which it is not known.
-
-        None where it is known of no record.
-        """
-        values = self.marked.get(name)
-        return None if values is None else np.asarray(values[self.position[index]])
-
-    def region_names(self, name: str) -> tuple[str, ...]:
-        """What the numbers 1, 2, ... of the regions stand for; the first is where the sign is."""
-        entry = self.facts["inputs"][name].get("regions")
-        return tuple(entry["names"]) if entry else ()
 
     @property
     def nbytes(self) -> int:

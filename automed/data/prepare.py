@@ -101,8 +101,8 @@ def inspect(recipe: Recipe, listen: Listen, known: Mapping[str, Mapping[str, Any
     unreadable = {int(rows[place]): lost[place] for place in sorted(lost)}
     further = [finding for entry in fitted.values() for finding in entry.findings]
     further += outcomes_among_inputs(recipe)
-    for name, known in marked.items():
-        further += regions.findings(known, name, position, records.rows)
+    for name, region in marked.items():
+        further += regions.findings(region, name, position, records.rows)
     findings = check(recipe, records, found.take(kept), split, unreadable, noun=_noun(kinds), further=further)
     dropped = len(found.exact) - len(kept)
     return Prepared(records, stored, fitted, marked, position, split, findings, unreadable, dropped)
@@ -207,8 +207,8 @@ def describe(recipe: Recipe, prepared: Prepared) -> dict[str, Any]:
         layout = {"shape": list(entry.values.shape[1:]), "dtype": str(entry.values.dtype)}
         kind = recipe.inputs[name].kind
         inputs[name] = {"kind": kind, "cache": entry.key, **layout, **prepared.fitted[name].facts}
-        if known := prepared.regions.get(name):
-            inputs[name]["regions"] = {"cache": known.stored.key, "names": list(known.names)}
+        if region := prepared.regions.get(name):
+            inputs[name]["regions"] = {"cache": region.stored.key, "names": list(region.names)}
     bears = records.bears
     specs = recipe.data.classes or {}
     proof = splits.prove(records, split, prepared.findings)

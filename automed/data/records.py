@@ -95,10 +95,10 @@ def pick(items: Items, index: npt.NDArray[np.int64]) -> Items:
 
 @dataclass(frozen=True, eq=False)
 class Regions:
-    """Where in the records the sign is, of one input.
+    """Where in one input what lies, as far as a source knows it without files.
 
     Attributes:
-        values: uint8 (n, ...), of each pixel, time step and variable, or token: 0 outside, k in `names[k - 1]`.
+        values: uint8 (n, h, w), (n, steps, variables), (n, letters) or (n, words): 0 outside, k in `names[k - 1]`.
         names: the first is where the sign is; others are what a model might look at instead.
     """
 
@@ -118,7 +118,7 @@ class Records:
         items: by input name, what is to be decoded.
         rows: int64 (n,), 1-based row of the source without its header: what messages name.
         split: object (n,) of train, validation, test where the source has an official split.
-        regions: by input name where the sign is, if the source knows: as arrays, or as files of masks.
+        regions: by input name where the sign is, if the source knows: as arrays, or as one mask file a record.
         phantom: True where no patient stands behind the records.
         patients_named: False where the source says nothing about patients, so that each record counts as one.
         task: multiclass, multilabel, ordinal.

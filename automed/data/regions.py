@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -27,7 +28,7 @@ from automed.data.decode.unreadable import QUIET, Unreadable, decoder_reasons, r
 from automed.data.kinds import pieces
 from automed.data.kinds.kind import Fitted, Held, Progress
 from automed.data.kinds.tokens import Corpus
-from automed.data.records import Files, Records, Regions
+from automed.data.records import Files, Records
 from automed.errors import DataError
 from automed.recipe import ImageInput, Recipe, TextInput
 
@@ -73,7 +74,8 @@ def keep(
         recipe: `inputs.<name>` says how the input is laid out.
         source: all m records, with their regions; of mask files also with the picture files.
         name: of the input; what its mask files show is called so.
-        held, fitted: what its kind has read and learnt.
+        held: what its kind has read.
+        fitted: what its kind has learnt.
         length: of the input's array along its first axis: rows of an image, steps of a signal, tokens.
         progress: called with (done, total) while masks are decoded.
 
@@ -81,13 +83,11 @@ def keep(
         DataError: a file changed while it was read.
         RunError: the cache cannot be written.
     """
-    regions = source.regions[name]
+    regions, spec = source.regions[name], recipe.inputs[name]
     if isinstance(regions, Files):
-        spec = recipe.inputs[name]
         assert isinstance(spec, ImageInput)
         return Kept(_masks(regions, spec, source, name, progress), (name,), files=True)
     values = np.asarray(regions.values, np.uint8)
-    spec = recipe.inputs[name]
     if isinstance(spec, TextInput) and spec.tokenizer != "words":
         values = _by_piece(values, held.content, str(fitted.facts["state"]))
     values = _cut_or_padded(values, length)
@@ -104,9 +104,7 @@ def keep(
     return Kept(stored, regions.names, files=False)
 
 
-def findings(
-    kept: Kept, name: str, position: npt.NDArray[np.int64], rows: npt.NDArray[np.int64]
-) -> Iterator[Finding]:
+def findings(kept: Kept, name: str, position: npt.NDArray[np.int64], rows: npt.NDArray[np.int64]) -> Iterator[Finding]:
     """What the data check has to say about the mask files of one input.
 
     Args:
@@ -123,18 +121,22 @@ def findings(
     if lost.any():
         counted = Counter(reason for reason, gone in zip(reasons, lost, strict=True) if gone)
         listed = ", ".join(f"{count:,} {reason}" for reason, count in counted.most_common())
-        message = f"{int(lost.sum()):,} masks of {name} cannot be read: {listed}. The records stay, without a region."
+        message = f"{_masks_of(lost, name)} cannot be read: {listed}. The records stay, without a region."
         yield about("masks_unreadable", "warning", message, rows[lost], "Correct the files, or remove them.")
     if none.any():
-        message = f"{int(none.sum()):,} of {len(none):,} records of {name} have no mask."
+        message = f"{int(none.sum()):,} of {len(none):,} records without a mask of {name}."
         yield about("masks_missing", "note", message, rows[none], "Their explanations are held against no region.")
     empty = np.zeros(len(position), bool)
     for start in range(0, len(position), _BLOCK):
         block = kept.stored.values[position[start : start + _BLOCK]]
         empty[start : start + _BLOCK] = ~block.any(axis=(1, 2))
     if empty.any():
-        message = f"{int(empty.sum()):,} masks of {name} show no region at all."
+        message = f"{_masks_of(empty, name)} without any region."
         yield about("masks_empty", "note", message, rows[empty], "Ask whether nothing was found, or nothing exported.")
+
+
+def _masks_of(which: npt.NDArray[np.bool_], name: str) -> str:
+    return f"{int(which.sum()):,} mask{'' if which.sum() == 1 else 's'} of {name}"
 
 
 def decode(data: bytes, spec: ImageInput, picture: tuple[int, int] | None = None) -> Bytes:
@@ -168,15 +170,14 @@ def decode(data: bytes, spec: ImageInput, picture: tuple[int, int] | None = None
     return np.asarray(small >= min(128, max(1, int(small.max()))), np.uint8)
 
 
-def _shades(image: Image.Image) -> npt.NDArray[np.generic]:
+def _shades(image: Image.Image) -> npt.NDArray[Any]:
     """How bright each pixel is, in the file's own numbers; what is transparent is black."""
     if image.mode in ("1", "L", "I", "F") or image.mode.startswith("I;16"):
         values = np.asarray(image)
         return np.nan_to_num(values) if image.mode == "F" else values.astype(np.uint8) if image.mode == "1" else values
     # By colour and not by place in the palette: what is black on the screen is outside.
     colours = np.asarray(image.convert("RGBA"))
-    brightest: npt.NDArray[np.generic] = colours[..., :3].max(axis=-1)
-    return np.where(colours[..., 3] >= 128, brightest, 0)
+    return np.where(colours[..., 3] >= 128, colours[..., :3].max(axis=-1), 0)
 
 
 def _masks(masks: Files, spec: ImageInput, source: Records, name: str, progress: Progress | None) -> store.Cached:

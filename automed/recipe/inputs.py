@@ -15,7 +15,8 @@ Columns = Annotated[tuple[str, ...], Field(min_length=1)]
 class ImageInput(Part):
     """An image: `size` is (height, width) after decoding; `window` is (centre, width) for DICOM.
 
-    `mask` names files that show where the sign is, as `column` names the images. No model reads them.
+    `mask` names files that show where the sign is, as `column` names the images; some may be missing. No model reads
+    them: explanations are held against them.
     """
 
     kind: Literal["image"]
@@ -25,6 +26,12 @@ class ImageInput(Part):
     fit: Literal["stretch", "pad", "crop"] = "stretch"
     window: tuple[float, Positive] | None = None
     mask: str | None = None
+
+    @model_validator(mode="after")
+    def _mask_is_another_file(self) -> Self:
+        if self.mask is not None and self.mask == self.column:
+            raise ValueError("mask must name other files than column, got the images themselves")
+        return self
 
 
 class Events(Part):

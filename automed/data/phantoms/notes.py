@@ -12,8 +12,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from automed.data.kinds.text import words
 from automed.data.phantoms.people import OLD, people
-from automed.data.records import Records, Texts
+from automed.data.records import Records, Regions, Texts
 from automed.recipe import PhantomData, Recipe, TextInput
 
 CLASSES = ("heart_failure", "pneumonia", "embolism", "other")
@@ -139,6 +140,7 @@ def read(recipe: Recipe) -> Records:
         patient=drawn.frame["patient"].to_numpy(object),
         items={name: Texts(drawn.texts)},
         rows=np.arange(1, data.records + 1, dtype=np.int64),
+        regions={name: Regions(in_words(drawn), ("finding",))},
         phantom=True,
     )
 
@@ -162,6 +164,22 @@ def draw(knobs: Knobs) -> Notes:
         texts[row] = " ".join(sentence for sentence, _ in pieces)
         spans.append(tuple(found))
     return Notes(texts, tuple(spans), y, frame)
+
+
+def in_words(notes: Notes) -> npt.NDArray[np.uint8]:
+    """Which words say what a note has: uint8 (n, words of the longest), 1 within `spans`."""
+    marks = []
+    for text, spans in zip(notes.texts, notes.spans, strict=True):
+        row, at = [], 0
+        # Sentences end with a point, so no word goes on beyond one.
+        for begin, end in spans:
+            row += [0] * len(words(text[at:begin])) + [1] * len(words(text[begin:end]))
+            at = end
+        marks.append(row + [0] * len(words(text[at:])))
+    found = np.zeros((len(marks), max((len(row) for row in marks), default=0)), np.uint8)
+    for number, row in enumerate(marks):
+        found[number, : len(row)] = row
+    return found
 
 
 def _write(knobs: Knobs, kind: str, person: object, random: np.random.Generator) -> list[tuple[str, bool]]:

@@ -36,7 +36,7 @@ def read(recipe: Recipe) -> Records:
     assert isinstance(data, TableData)
     path = recipe.path(data.table)
     kinds: dict[str, Kind] = {name: KINDS.load(spec.kind) for name, spec in recipe.inputs.items()}
-    masks = {name: pattern for name, pattern in _mask_patterns(recipe)}
+    masks = dict(_mask_patterns(recipe))
     fields = [field for name, kind in kinds.items() for field in kind.fields(recipe, name)]
     # No model reads a mask, so its columns are none that an input reads.
     fields += [(pattern.key, column) for pattern in masks.values() for column in pattern.fields]

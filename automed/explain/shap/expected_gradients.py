@@ -120,13 +120,14 @@ def _one(
     x, references = ([np.asarray(one[name], np.float32) for name in subject.names] for one in (record, background))
     step = max(1, min(ROUND, samples // 2))  # two rounds at least, to hold one against the other
 
-    def draw(count: int, chance: int) -> dict[str, Floats]:
+    def draw(count: int, drawn: int) -> dict[str, Floats]:
+        chance = int(np.random.SeedSequence([seed, drawn]).generate_state(1)[0])
         raw = sampler(x, references, wanted, count, step, chance)
         return {spec.name: _map(spec, own, one) for spec, own, one in zip(subject.inputs, x, raw, strict=True)}
 
-    mean, total, reliability, noise = draw(step, seed), step, 0.0, 0.0
+    mean, total, reliability, noise = draw(step, 0), step, 0.0, 0.0
     while 2 * total <= samples:
-        more = draw(total, seed + total)
+        more = draw(total, total)
         reliability, noise = _reliability(mean, more), abs(_sum(mean) - _sum(more)) / 2
         mean = {name: np.asarray((mean[name] + more[name]) / 2, np.float32) for name in mean}
         total *= 2
@@ -140,7 +141,7 @@ def _map(spec: InputSpec, own: Array, values: Array) -> Floats:
     there = ~np.isnan(own)
     if not np.isfinite(values[there]).all():
         raise NotApplicable("its gradients are not numbers")
-    return spec.summed(np.where(there, values, 0.0))[0]
+    return np.asarray(spec.summed(np.where(there, values, 0.0))[0], np.float32)
 
 
 def aligned(record: Arrays, background: Arrays) -> dict[str, Array]:

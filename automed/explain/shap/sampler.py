@@ -168,9 +168,11 @@ def smooth(subject: Subject) -> Differentiable:
     Raises:
         NotApplicable: an input has words or categories.
     """
+    for spec in subject.inputs:
+        if spec.kind in ("text", "sequence"):
+            raise NotApplicable(f"between two tokens of {spec.name} there is nothing to take a gradient at")
     copy = differentiable(subject)
     for entry in copy.entries:
-        if entry.table is not None or entry.closed:
-            what = "words" if entry.table is not None else "categories"
-            raise NotApplicable(f"between two {what} of {entry.spec.name} there is nothing to take a gradient at")
+        if entry.closed:
+            raise NotApplicable(f"between two categories of {entry.spec.name} there is nothing to take a gradient at")
     return copy

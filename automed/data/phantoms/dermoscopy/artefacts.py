@@ -14,6 +14,7 @@ from automed.data.phantoms.dermoscopy.patterns import Floats
 # Distance of ticks: five pixels on a 64-pixel image.
 TICK = 0.16
 LONG = 0.24  # of each fifth tick
+SEEN = 0.25  # share of the light that something takes where it is told to lie
 
 
 def planes(values: npt.NDArray[np.floating]) -> Floats:
@@ -21,15 +22,19 @@ def planes(values: npt.NDArray[np.floating]) -> Floats:
     return values.astype(np.float32, copy=False)[:, None, None]
 
 
-def hairs(image: Floats, table: Floats, x: Floats, y: Floats, pitch: float) -> None:
-    """Curved dark lines; thinner than a pixel they only shade it."""
+def hairs(image: Floats, table: Floats, x: Floats, y: Floats, pitch: float) -> npt.NDArray[np.bool_]:
+    """Draw curved dark lines; thinner than a pixel they only shade it. Returns where they are seen: bool (b, h, w)."""
+    seen = np.zeros(image.shape[:3], bool)
     for n in range(table.shape[1]):
         k = np.flatnonzero(table[:, n, 3] > 0)
         offset, angle, curve, half, dark = (planes(table[k, n, i]) for i in range(5))
         along, across = np.cos(angle) * x + np.sin(angle) * y, np.cos(angle) * y - np.sin(angle) * x
         away = np.abs(across - offset - curve * along**2) / np.sqrt(1.0 + (2 * curve * along) ** 2)
         cover = np.clip((half - away) / pitch + 0.5, 0.0, 1.0) * np.minimum(1.0, 2 * half / pitch)
-        image[k] *= (1.0 - dark * cover)[..., None]
+        shade = dark * cover
+        image[k] *= (1.0 - shade)[..., None]
+        seen[k] |= shade >= SEEN
+    return seen
 
 
 def bubbles(image: Floats, table: Floats, x: Floats, y: Floats) -> None:
@@ -56,12 +61,13 @@ def ruler(table: Floats, x: Floats, y: Floats, pitch: float) -> Floats:
     return clear
 
 
-def ruler_band(table: Floats, size: tuple[int, int]) -> npt.NDArray[np.bool_]:
-    """Where the ticks of a printed scale lie, with what is between them: bool (b, h, w)."""
-    pitch = 2.0 / min(size)
-    y, x = ((np.arange(length, dtype=np.float32) - (length - 1) / 2) * np.float32(pitch) for length in size)
+def band(table: Floats, x: Floats, y: Floats, pitch: float) -> npt.NDArray[np.bool_]:
+    """Where the ticks of a printed scale lie, with what is between them: bool (b, h, w).
+
+    A map of a few pixels' width that points at a scale falls between its ticks as often as on them.
+    """
     angle, distance = planes(table[:, 0]), planes(table[:, 1])
-    out = np.cos(angle) * x[None, None, :] + np.sin(angle) * y[None, :, None] - distance
+    out = np.cos(angle) * x + np.sin(angle) * y - distance
     # NaN, an image without a scale, is nowhere less.
     return np.asarray(np.abs(out) <= LONG / 2 + pitch / 2)
 

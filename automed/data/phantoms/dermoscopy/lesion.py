@@ -103,8 +103,13 @@ class Views:
     ruler: Floats
 
 
-def render(lesions: Lesions, views: Views, rows: Index, size: tuple[int, int], atlas: Atlas) -> tuple[Floats, Bytes]:
-    """Images and lesion masks of some views.
+REGIONS = ("lesion", "ruler", "hair")
+
+
+def render(
+    lesions: Lesions, views: Views, rows: Index, size: tuple[int, int], atlas: Atlas
+) -> tuple[Floats, Bytes, Bytes]:
+    """Images of some views, and what lies where.
 
     Args:
         lesions: the table that `views.lesion` points into.
@@ -114,7 +119,8 @@ def render(lesions: Lesions, views: Views, rows: Index, size: tuple[int, int], a
         atlas: where the structures come from.
 
     Returns:
-        float32 (b, h, w, 3) sRGB in [0, 1] without sensor noise, uint8 (b, h, w) in {0, 1}.
+        float32 (b, h, w, 3) sRGB in [0, 1] without sensor noise; the lesion, uint8 (b, h, w) in {0, 1}; uint8
+        (b, h, w), 0 or k where REGIONS[k - 1] is seen. The lesion goes before what lies over it, but for the ticks.
     """
     pitch = 2.0 / min(size)
     y, x = ((np.arange(length, dtype=np.float32) - (length - 1) / 2) * np.float32(pitch) for length in size)
@@ -132,12 +138,19 @@ def render(lesions: Lesions, views: Views, rows: Index, size: tuple[int, int], a
     slope = views.slope[rows]
     image *= (1.0 + planes(slope[:, 0]) * x + planes(slope[:, 1]) * y)[..., None]
     artefacts.bubbles(image, views.bubbles[rows], x, y)
-    artefacts.hairs(image, views.hairs[rows], x, y, pitch)
-    image *= artefacts.ruler(views.ruler[rows], x, y, pitch)[..., None]
-    image *= artefacts.tube(views.vignette[rows], x, y)[..., None]
+    hairs = artefacts.hairs(image, views.hairs[rows], x, y, pitch)
+    clear = artefacts.ruler(views.ruler[rows], x, y, pitch)
+    light = artefacts.tube(views.vignette[rows], x, y)
+    image *= clear[..., None]
+    image *= light[..., None]
     np.clip(image, 0.0, 1.0, out=image)
     # sRGB is close to a power of 1/2.2 (IEC 61966-2-1).
-    return np.power(image, np.float32(1 / 2.2)), (inside > 0.5).astype(np.uint8)
+    image = np.power(image, np.float32(1 / 2.2))
+    lesion, shown = inside > 0.5, light > 0.5
+    ruler = artefacts.band(views.ruler[rows], x, y, pitch) & ~lesion | (clear <= 1.0 - artefacts.SEEN)
+    regions = np.where(lesion, 1, np.where(hairs, 3, 0)).astype(np.uint8)
+    regions[ruler] = 2
+    return image, lesion.astype(np.uint8), regions * shown
 
 
 class _Tissue:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from automed.data.phantoms.dermoscopy.artefacts import ruler_band
 from automed.data.phantoms.dermoscopy.cases import (
     CLASSES,
     DEVICES,
@@ -19,7 +18,7 @@ from automed.data.phantoms.dermoscopy.cases import (
     views,
     visits,
 )
-from automed.data.phantoms.dermoscopy.lesion import Bytes, Index, Lesions, Views, render
+from automed.data.phantoms.dermoscopy.lesion import REGIONS, Bytes, Index, Lesions, Views, render
 from automed.data.phantoms.dermoscopy.patterns import atlas
 from automed.data.records import Arrays, Records, Regions
 from automed.recipe import ImageInput, PhantomData, Recipe
@@ -69,7 +68,7 @@ class Phantom:
     Attributes:
         images: uint8 (n, h, w, 3), sRGB.
         masks: uint8 (n, h, w), 1 in the lesion.
-        rulers: uint8 (n, h, w), 1 in the band of a printed scale, but for the lesion.
+        regions: uint8 (n, h, w), k where REGIONS[k - 1] is seen: the lesion, a printed scale, hairs beside the lesion.
         y: int64 (n,), position in CLASSES.
         frame: one row an image: lesion_id, dx, sex, age, age_band, skin_tone, site, device.
         lesions: how each lesion was built, one row a lesion.
@@ -78,7 +77,7 @@ class Phantom:
 
     images: Bytes
     masks: Bytes
-    rulers: Bytes
+    regions: Bytes
     y: Index
     frame: pd.DataFrame
     lesions: Lesions
@@ -113,13 +112,13 @@ def read(recipe: Recipe) -> Records:
         patient=drawn.frame["lesion_id"].to_numpy(object),
         items={name: Arrays(images)},
         rows=np.arange(1, data.records + 1, dtype=np.int64),
-        regions={name: Regions(drawn.masks + 2 * drawn.rulers, ("lesion", "ruler"))},
+        regions={name: Regions(drawn.regions, REGIONS)},
         phantom=True,
     )
 
 
 def draw(knobs: Knobs) -> Phantom:
-    """Draw images, masks and the table that goes with them; deterministic, in batches of bounded memory."""
+    """Draw images, masks, regions and the table that goes with them; deterministic, in batches of bounded memory."""
     count, (height, width) = knobs.records, knobs.size
     seed = knobs.seed % 2**63
     of = visits(seed, count)
@@ -128,20 +127,19 @@ def draw(knobs: Knobs) -> Phantom:
     built = lesions(seed, kind, tone, difficulty=knobs.difficulty, disadvantage=knobs.disadvantage)
     taken = views(seed, of, kind, shortcut=knobs.shortcut)
     images = np.empty((count, height, width, 3), np.uint8)
-    masks, rulers = (np.empty((count, height, width), np.uint8) for _ in range(2))
+    masks, regions = (np.empty((count, height, width), np.uint8) for _ in range(2))
     textures = atlas(seed)
     # One stream in the order of records, so that neither batches nor their number change an image.
     noise = np.random.default_rng([seed, 5])
     step = max(1, 2**17 // (height * width))
     for start in range(0, count, step):
         rows = np.arange(start, min(start + step, count))
-        image, masks[rows] = render(built, taken, rows, knobs.size, textures)
-        rulers[rows] = ruler_band(taken.ruler[rows], knobs.size) & (masks[rows] == 0)
+        image, masks[rows], regions[rows] = render(built, taken, rows, knobs.size, textures)
         image += np.float32(0.014) * noise.standard_normal(image.shape, np.float32)
         images[rows] = np.clip(image * 255.0 + 0.5, 0.0, 255.0).astype(np.uint8)
     frame = person.iloc[of].reset_index(drop=True)
     frame["device"] = np.array(DEVICES, object)[device_of(seed, count)]
-    return Phantom(images, masks, rulers, kind[of], frame, built, taken)
+    return Phantom(images, masks, regions, kind[of], frame, built, taken)
 
 
 def _people(seed: int, total: int) -> tuple[Index, Index, pd.DataFrame]:

@@ -112,7 +112,7 @@ def read(recipe: Recipe) -> Records:
         patient=drawn.frame["patient_id"].to_numpy(object),
         items={name: Arrays(drawn.signals)},
         rows=np.arange(1, data.records + 1, dtype=np.int64),
-        regions={name: Regions(drawn.masks, ("sign",))},
+        regions={name: Regions(drawn.masks, ("ST segment or missing P wave",))},
         phantom=True,
     )
 
