@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from automed.data.regions import UNKNOWN
 from automed.explain.subject import Array, Arrays, InputSpec, Subject
 
 SEGMENTS = 20  # stretches into which the time of a signal is cut
@@ -126,7 +127,9 @@ def _segments(spec: InputSpec, values: Floats) -> list[dict[str, Any]]:
 
 def _regions(values: Floats, regions: Array, names: tuple[str, ...]) -> dict[str, float]:
     """Share of |value| in each region, mean over the records whose region is known."""
-    known = (regions != 255).reshape(len(regions), -1).all(axis=1) & (regions > 0).reshape(len(regions), -1).any(axis=1)
+    known = (regions != UNKNOWN).reshape(len(regions), -1).all(axis=1) & (regions > 0).reshape(len(regions), -1).any(
+        axis=1
+    )
     strength = np.nan_to_num(np.abs(values[known]))
     total = strength.reshape(len(strength), -1).sum(axis=1)
     some = total > 0

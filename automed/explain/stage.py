@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from automed.data.dataset import Dataset
+from automed.data.regions import UNKNOWN
 from automed.errors import AutomedError, DataError, RunError
 from automed.evaluate.decide import Rule
 from automed.events import Listen, Note, Progress
@@ -272,7 +273,8 @@ def _tested(data: Dataset, answers: cases.Answers, background: Arrays, settings:
     places = cases.tested(data, answers, settings.tested, settings.seed)
     many = cases.judged(answers, settings.seed)
     index = answers.index[places]
-    regions = _regions(data, index)
+    # To the checks a region that is not known is none: such a record has no part in them.
+    regions = {name: np.where(values == UNKNOWN, 0, values) for name, values in _regions(data, index).items()}
     return Cases(
         arrays=_take(data, index),
         classes=answers.explained[places],
@@ -409,7 +411,7 @@ def _all(
 
     # New records have no regions: those of the tested ones then stand beside unknown ones.
     known = dict(shown.regions) or {
-        name: np.full((length(shown.arrays), *values.shape[1:]), 255, np.uint8)
+        name: np.full((length(shown.arrays), *values.shape[1:]), UNKNOWN, np.uint8)
         for name, values in tested.regions.items()
     }
     return both(shown.arrays, tested.arrays), both(found.values, again.values), both(known, tested.regions)

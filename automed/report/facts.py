@@ -11,6 +11,7 @@ from automed.report.artefact import Part, damaged, read
 from automed.report.board import Board, Curve, Failure, Row, read_board, read_curves, read_failures
 from automed.report.cohort import Cohort, read_cohort
 from automed.report.examples import Group, read_examples
+from automed.report.explanations.read import Explanations, read_explanations
 from automed.report.results import METRICS, OF_RANKS, Results, read_results
 from automed.run import Finalist, Run, read_json_lines
 
@@ -73,6 +74,7 @@ class Candidate:
     row: Row | None
     results: Results | None
     examples: tuple[Group, ...]
+    explanations: Explanations | None
 
     @property
     def number(self) -> int | None:
@@ -186,6 +188,7 @@ def _candidate(rank: int, finalist: Finalist, board: Board | None, cohort: Cohor
         row,
         read_results(finalist.scores, cohort) if cohort else None,
         read_examples(finalist.examples, cohort) if cohort else (),
+        read_explanations(finalist, cohort) if cohort else None,
     )
 
 

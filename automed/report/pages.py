@@ -12,6 +12,8 @@ from markupsafe import Markup
 
 from automed.report import dots, matrix, story, tables, words
 from automed.report.dots import Mark
+from automed.report.explanations import overview
+from automed.report.explanations.verdicts import CHECKS
 from automed.report.facts import Candidate, Facts, gather
 from automed.report.figures import Figure, learning_curves
 from automed.report.results import Score, Tested, meaning
@@ -60,8 +62,17 @@ def report(facts: Facts, candidate: Candidate) -> str:
             "confusion": confusion,
         }
         traces = _traces(candidate)
+    told = candidate.explanations
+    overviews = [overview.figures(told, method, place) for place, method in enumerate(told.methods)] if told else []
     return _fill(
-        "report.html", facts, figures, candidate=candidate, finding=finding, traces=traces, root="../../index.html"
+        "report.html",
+        facts,
+        figures,
+        candidate=candidate,
+        finding=finding,
+        traces=traces,
+        overviews=overviews,
+        root="../../index.html",
     )
 
 
@@ -131,7 +142,7 @@ def environment() -> Environment:
     made.filters["listing"] = words.listing
     made.filters["baseline"] = words.baseline
     made.filters["brief"] = words.brief
-    made.globals.update(story=story, ci=words.CI, meaning=meaning)
+    made.globals.update(story=story, ci=words.CI, meaning=meaning, checks=CHECKS)
     return made
 
 
