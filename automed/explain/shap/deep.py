@@ -13,6 +13,7 @@ reads model.keras and asked.npz from the folder and writes values.npz into it, o
 from __future__ import annotations
 
 import dataclasses
+import re
 import subprocess
 import sys
 import tempfile
@@ -156,6 +157,8 @@ if __name__ == "__main__":
     try:
         answer(place)
     except Exception as error:
-        # The kind alone: a message may hold values of a record.
-        (place / "why.txt").write_text(f"it fails with {type(error).__name__}")
+        # Nothing else of the message: it may hold values of a record.
+        operation = re.search(r"gradient registry has no entry for: (?:shap_)?(\w+)", str(error))
+        why = f"it does not know the operation {operation[1]}" if operation else f"it fails with {type(error).__name__}"
+        (place / "why.txt").write_text(why)
         raise

@@ -71,7 +71,10 @@ class Picking:
 def picking(model: Any) -> Picking:
     """Put a layer that picks a class on a Keras model of probabilities (n, K) or (n, 1)."""
     outputs = int(model.outputs[0].shape[-1])
-    layer = keras.layers.Dense(1, dtype="float32", trainable=False)
+    name, taken = "picked", {one.name for one in model.operations}
+    while name in taken:  # a loaded model may have any names, Keras' own for a new layer among them
+        name += "_"
+    layer = keras.layers.Dense(1, dtype="float32", trainable=False, name=name)
     return Picking(keras.Model(list(model.inputs), layer(model.outputs[0])), layer, outputs)
 
 

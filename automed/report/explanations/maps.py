@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import itertools
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -158,14 +159,15 @@ def _traces(one: Signal, raw: Array, values: Array) -> Map:
     order = np.argsort(-strength, kind="stable")[:CHANNELS]
     shown = sorted(int(k) for k in order if strength[k] > 0)
     bounds = np.unique(np.linspace(0, steps, min(STRETCHES, steps) + 1).astype(int))
-    binned = np.stack([values[low:high].mean(axis=0) for low, high in zip(bounds[:-1], bounds[1:], strict=True)])
+    spans = list(itertools.pairwise(bounds.tolist()))
+    binned = np.stack([values[low:high].mean(axis=0) for low, high in spans])
     scale = scale_of(binned)
     width, row, left = 420.0, 44.0, 62.0
     per = (width - left) / max(steps, 1)
     parts = []
     for line, k in enumerate(shown):
         top = line * row
-        for (low, high), value in zip(zip(bounds[:-1], bounds[1:], strict=True), binned[:, k], strict=True):
+        for (low, high), value in zip(spans, binned[:, k], strict=True):
             if step := strokes.level(float(value), scale):
                 parts.append(
                     strokes.rectangle(left + low * per, top + 2, (high - low) * per, row - 4, strokes.shade(step))
@@ -254,8 +256,7 @@ def logo(names: list[str], values: Array, title: str, across: int = 40) -> tuple
         steps = strokes.level(float(value), scale)
         parts.append(strokes.letter(name[:2], x, foot if value >= 0 else foot + 2 + height, height, steps))
     lines = -(-len(names) // across)
-    for line in range(lines):
-        parts.append(strokes.label(str(line * across + 1), 0, line * row + row - 2, colour="--muted", size=8))
+    parts += [strokes.label(str(k * across + 1), 0, k * row + row - 2, colour="--muted", size=8) for k in range(lines)]
     best = int(np.abs(values).argmax()) if len(values) else 0
     said = f"the highest letter is {names[best]} at place {best + 1}" if names else "no letters"
     says = f"{title}: {said}" + (f", {_side(float(values[best]))} the class" if names else "")

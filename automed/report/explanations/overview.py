@@ -63,7 +63,10 @@ def figures(found: Explanations, method: Method, place: int) -> list[Figure]:
     return drawn
 
 
-BEES = "To the right: it spoke for the class that was decided for. Dark: a high value of the column; light: a low one; a ring: missing."
+BEES = (
+    "To the right: it spoke for the class that was decided for. Dark: a high value of the column; light: a low one, or "
+    "none."
+)
 
 
 def _beeswarm(found: Explanations, method: Method, one: Tabular) -> tuple[Markup, str] | None:

@@ -54,7 +54,7 @@ def label(text: str, x: float, y: float, *, colour: str = "--ink", size: float =
 
 
 def letter(text: str, x: float, y: float, height: float, steps: int) -> Markup:
-    """One letter 10 wide whose foot is at y, stretched to a height; below the line, hanging, for what speaks against."""
+    """One letter 10 wide whose foot is at y, stretched to a height, in the colour of its side."""
     colour = FOR if steps > 0 else AGAINST if steps < 0 else "--muted"
     stretch = _short(height / 8)
     place = f'transform="translate({_short(x)} {_short(y)}) scale(1 {stretch})"'
