@@ -91,11 +91,11 @@ def differentiable(subject: Subject) -> Differentiable:
         entry.spec.kind == "tabular" for entry in entries
     ):
         raise NotApplicable("categories have no values in between, so the model has no gradient there")
-    if embedded:
-        model = keras.Model([*tensors, *(raw[name] for name in embedded)], model.outputs[0])
-    else:
-        model = keras.Model(tensors, model.outputs[0])
-    return Differentiable(model, tuple(entries))
+    inputs = [*tensors, *(raw[name] for name in embedded)]
+    try:
+        return Differentiable(keras.Model(inputs, model.outputs[0]), tuple(entries))
+    except ValueError as problem:
+        raise NotApplicable("the network cannot be cut behind its embedding") from problem
 
 
 def copy_of(model: Any) -> Any:

@@ -77,7 +77,7 @@ def explain(
         NotApplicable: exact values of so many players that their coalitions cannot all be asked.
 
     Source: Shapley 1953; Lundberg and Lee 2017, arXiv:1705.07874, equation 8 (kernel); Mitchell et al. 2022, JMLR
-        23(43), section 3.2 (antithetic orders).
+        23(43) (antithetic orders).
     """
     games = [divide(subject, records, i, background, settings.parts, seed) for i in range(len(classes))]
     most = max((len(game) for game in games), default=0)
