@@ -1,4 +1,4 @@
-"""The verb `explain` as it is typed: beside a run, on new records, on models made elsewhere, and when things go wrong."""
+"""The verb `explain` as it is typed: beside a run, on new records, on foreign models, and when things go wrong."""
 
 from __future__ import annotations
 

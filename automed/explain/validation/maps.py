@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import rankdata
 
-from automed.errors import AutomedError
+from automed.errors import AutomedError, RunError
 from automed.explain.attribution import Attribution
 from automed.explain.infill import cells
 from automed.explain.players import DIVISIONS
@@ -59,8 +59,12 @@ def again(
     records = take(trial.cases.arrays, index) if arrays is None else arrays
     try:
         return trial.methods[method](subject, records, trial.cases.classes[index], seed)
+    except (RunError, MemoryError):
+        raise
     except AutomedError as error:
         return error.what
+    except Exception as error:  # noqa: BLE001  # random weights and noise are unusual; what fails costs one check
+        return f"it failed with {type(error).__name__}"
 
 
 def there(trial: Trial) -> Mapping[str, Bools]:
