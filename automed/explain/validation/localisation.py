@@ -19,6 +19,7 @@ from automed.explain.validation.verdict import (
     Finding,
     Verdict,
     above,
+    at_least,
     mean_with_interval,
     words,
     worst,
@@ -26,6 +27,7 @@ from automed.explain.validation.verdict import (
 
 Floats = npt.NDArray[np.float64]
 
+DRAWN = 1.5  # times what its area draws by chance: less is no pointing at; ours
 LIMITS = (
     "A model may rightly use what lies outside a region. A map that points at something else may be a true "
     "explanation of a model that learnt the wrong thing, so this does not count towards the trust in the method."
@@ -78,7 +80,8 @@ def check(trial: Trial) -> dict[str, Finding]:
     """The share of a map that lies in the region of the sign, the pointing game, and the same of other regions.
 
     Only what speaks for the class is counted. Passed where the share lies wholly above that of the area, failed where
-    wholly below, or where another region that is known draws more for its area than the sign does and than chance.
+    wholly below, or where another region that is known draws more for its area than the sign does, and at least DRAWN
+    times what chance would put there.
 
     Source: Zhang et al. 2018, Int J Comput Vis 126:1084-1102, section 4.1 (pointing game, here without a margin).
     """
@@ -136,7 +139,9 @@ def _of_input(trial: Trial, method: str, found: Attribution, name: str) -> tuple
         lead = np.where(np.isfinite(each[0].density), one.density - each[0].density, one.density - 1.0)
         key = f"{region} before {sign}"
         figures[key] = mean_with_interval(lead, patients, f"density of the map in {region} beyond that in {sign}", seed)
-        if above(figures[key], 0.0) == PASSED and above(figures[f"excess in {region}"], 0.0) == PASSED:
+        density = mean_with_interval(one.density, patients, f"times of what chance would put into {region}", seed)
+        figures[f"density in {region}"] = density
+        if above(figures[key], 0.0) == PASSED and at_least(density, DRAWN) == PASSED:
             shortcuts.append(region)
     share, area, pointing = (figures[key] for key in (f"share in {sign}", f"area of {sign}", f"pointing at {sign}"))
     verdict = above(figures[f"excess in {sign}"], 0.0)

@@ -120,7 +120,7 @@ def auroc_with_interval(given: Sample, patients: Whole, seed: int) -> Figure:
     if low == high:  # all resamples at the bound: the exact limit of as many patients of the rarest side
         rarest = min(_patients(given, codes, int(k)) for k in chosen)
         reach = 0.025 ** (1 / rarest)
-        low, high = (1 - reach, 1.0) if value > 0.5 else (0.0, reach)
+        low, high = (reach, 1.0) if value > 0.5 else (0.0, 1 - reach)
     return Figure(value, (float(low), float(high)), n, WHAT)
 
 

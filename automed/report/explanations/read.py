@@ -76,6 +76,11 @@ class Explanations:
         return tuple(dict.fromkeys(method.shortcut for method in self.methods if method.shortcut))
 
     @property
+    def pictured(self) -> bool:
+        """Whether an input is an image."""
+        return any(isinstance(one, Image) for one in self.inputs)
+
+    @property
     def outlined(self) -> bool:
         """Whether a picture shows the border of a region."""
         return any(f"region_{one.name}" in self.arrays and isinstance(one, Image) for one in self.inputs)
