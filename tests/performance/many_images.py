@@ -24,6 +24,7 @@ data: {{source: table, table: table.csv, target: label, patient: patient}}
 inputs: {{picture: {{kind: image, column: file, size: [{side}, {side}], channels: 3}}}}
 search: {{trials: 1, finalists: 1, architectures: [cnn], baselines: [majority], workers: 1}}
 train: {{epochs: 1, batch: 128, augment: []}}
+explain: {{methods: []}}
 """
 
 
