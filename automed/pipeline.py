@@ -17,7 +17,7 @@ from automed.models import ARCHITECTURES, offered
 from automed.recipe import Recipe, dump, irregular, load
 from automed.recipe.load import digest
 from automed.run import Finalist, Run, disk_errors, now, read_json, write_json, write_text
-from automed.runtime import environ, git_revision, hardware, peak_memory_mb, versions
+from automed.runtime import environ, git_revision, hardware, peak_memory_mb, prepare_here, versions
 from automed.search import BASELINES
 from automed.search.baselines import suits
 
@@ -188,6 +188,7 @@ def explain(run: Run, finalist: Finalist, asked: Explaining, listen: Listen) -> 
     from automed.report.pages import render
     from automed.search.explaining import explain_finalist
 
+    prepare_here()
     recipe = load(run.recipe, asked.overrides, environ=environ())
     _prepare(recipe, run, listen)
     data = Dataset.open(run)
@@ -212,6 +213,7 @@ def explain_elsewhere(model: Path, recipe: Recipe, asked: Explaining, out: Path 
     from automed.models.card import read_card
     from automed.search.explaining import explain_file
 
+    prepare_here()
     known = {name: facts for name, facts in (read_card(model).get("inputs") or {}).items() if name in recipe.inputs}
     folder = out or model.with_name(f"{model.stem}-explained")
     folder.mkdir(parents=True, exist_ok=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import os
 import platform
 import resource
@@ -104,6 +105,26 @@ def worker_environment(share: Share) -> dict[str, str]:
             visible[share.gpu] if len(visible) > share.gpu and visible[0] else str(share.gpu)
         )
     return environment
+
+
+def prepare_here() -> None:
+    """Let a network run in this process, quietly; call before Keras is imported, for TensorFlow reads this then."""
+    for name, value in (
+        ("TF_CPP_MIN_LOG_LEVEL", "3"),
+        ("TF_FORCE_GPU_ALLOW_GROWTH", "true"),
+        ("XLA_PYTHON_CLIENT_PREALLOCATE", "false"),
+        ("KERAS_BACKEND", "tensorflow"),
+    ):
+        os.environ.setdefault(name, value)
+    # TensorFlow greets on stderr before it can be told not to; what goes wrong is raised, and shown.
+    kept = os.dup(2)
+    try:
+        with Path(os.devnull).open("w") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+            importlib.import_module("keras")
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
 
 
 def prepare_worker() -> None:

@@ -570,3 +570,30 @@ def test_probabilities_that_are_no_numbers_are_refused(honest: Trial) -> None:
     model = planted.linear(np.full((16, 16), np.nan))
     with pytest.raises(DataError):
         Subject(model, (planted.SPEC,), BOTH).predict(honest.cases.arrays)
+
+
+def test_labels_and_single_sigmoids_are_judged_too(honest: Trial) -> None:
+    """Of labels each is a question of its own; one output of a sigmoid is two classes."""
+    dense = honest.subject.model.layers[-1]
+    kernel, bias = dense.get_weights()
+    arrays, y, patients = honest.cases.judged or ({}, np.zeros(0, np.int64), np.zeros(0, np.int64))
+    for units, task, theirs in ((2, "multilabel", np.stack([1 - y, y], axis=1)), (1, "multiclass", y)):
+        last = keras.layers.Dense(units, activation="sigmoid")
+        model = keras.Sequential(
+            [
+                keras.Input((16, 16, 1), dtype="uint8"),
+                keras.layers.Rescaling(1 / 128, -1.0),
+                keras.layers.Flatten(),
+                last,
+            ]
+        )
+        last.set_weights([kernel[:, -units:], bias[-units:]])
+        subject = Subject(model, (planted.SPEC,), BOTH, task)
+        cases = replace(honest.cases, judged=(arrays, theirs, patients))
+        found = skill.check(replace(honest, subject=subject, cases=cases, kept={}))["oracle"]
+        assert found.verdict == PASSED, found.sentence
+        trial = replace(
+            honest, subject=subject, cases=cases, attributions={"contrast": honest.attributions["contrast"]}
+        )
+        assert stability.check(replace(trial, kept={}))["contrast"].verdict == PASSED
+        assert faithfulness.check(replace(trial, kept={}))["contrast"].verdict == FAILED
