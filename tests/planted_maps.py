@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -136,6 +136,3 @@ def silent(what: str, done: int, total: int) -> None:
     """Hear progress and say nothing."""
     assert 0 <= done <= max(total, done)
     assert what
-
-
-Planted = Callable[[], Trial]

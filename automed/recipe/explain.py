@@ -31,8 +31,9 @@ class Explain(Part):
 
     `methods` left out: those that suit the inputs. `explainer` is that of SHAP: auto takes the one that suits the
     model. `parts` is into how many players (superpixels, segments, tokens) a record is cut at most; `samples`, how
-    many of their coalitions are asked of the model for each case; `background`, how many training records stand for
-    what is hidden. `tested` is the number of test records on which explanations are validated.
+    many of their coalitions are asked of the model for each case, by LIME for each of its seeds; `background`, how
+    many training records stand for what is hidden. `tested` is the number of test records on which explanations are
+    validated.
     """
 
     methods: tuple[Method, ...] | None = None
