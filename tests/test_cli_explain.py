@@ -116,7 +116,7 @@ def foreign(path: Path, *, logits: bool = False, size: int = 16, classes: int = 
             keras.layers.Rescaling(1 / 255.0),
             keras.layers.Conv2D(4, 3, activation="relu"),
             keras.layers.GlobalAveragePooling2D(),
-            keras.layers.Dense(classes, activation=last),
+            keras.layers.Dense(classes, activation=last, name="logits" if logits else "answer"),
         ]
     )
     model.save(path)

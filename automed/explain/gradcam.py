@@ -112,7 +112,7 @@ def _enlarged(one: npt.NDArray[np.float32], spec: InputSpec) -> npt.NDArray[np.f
 def _logits(model: Any) -> Any:
     """What goes into the last softmax or sigmoid; the probabilities where it cannot be told apart."""
     names = {layer.name: layer for layer in model.layers}
-    return names["logits"].output if "logits" in names else model.outputs[0]
+    return _called(names["logits"]) if "logits" in names else model.outputs[0]
 
 
 def _features(model: Any, spec: InputSpec, only: bool) -> Any:
