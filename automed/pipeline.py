@@ -140,7 +140,7 @@ def _stages(recipe: Recipe, run: Run, listen: Listen, stop: Callable[[], bool]) 
         listen(StageStarted("evaluate", "finalists on the test set"))
         made = make(run, pool, conductor.shares[0], recipe.search.finalists, listen)
         finalists = _evaluate(run, made, listen)
-        explain(recipe, run, pool, conductor.shares[0], listen, stop)
+        whole = explain(recipe, run, pool, conductor.shares[0], listen, stop) and whole
     finally:
         pool.close()
     board = read_json(run.leaderboard)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
 import subprocess
 from pathlib import Path
 
@@ -216,3 +217,26 @@ def test_a_run_goes_on_without_explaining_again(searched: Run, tmp_path: Path, a
     ended = automed_command("search", str(run.folder), "--quiet")
     assert ended.code == 0, ended.err
     assert read_json(finalist(run).explanation)["made"] == made
+
+
+def test_a_search_that_is_stopped_while_it_explains_does_so_when_it_goes_on(
+    searched: Run, tmp_path: Path, automed_command: Command
+) -> None:
+    """Ctrl-C leaves with 130 and a report without explanations; nothing is searched or tested again."""
+    run = Run(shutil.copytree(searched.folder, tmp_path / "stopped"))
+    finalist(run).explanation.unlink()
+    typed = [*AUTOMED, "search", str(run.folder)]
+    with subprocess.Popen(typed, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if "explain:" in line:
+                process.send_signal(signal.SIGINT)
+                break
+        rest = process.stdout.read()
+    assert process.returncode == 130, rest
+    assert read_json(run.manifest)["status"] == "interrupted"
+    assert "has not been explained" in finalist(run).report.read_text(encoding="utf-8")
+    assert automed_command("search", str(run.folder), "--quiet").code == 0
+    assert finalist(run).explanation.is_file()
+    tested = [line for line in read_json_lines(run.ledger) if line.get("reason") == "finalist"]
+    assert len(tested) == 1

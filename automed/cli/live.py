@@ -69,7 +69,8 @@ class Screen:
         if self.tally.rows:
             parts.append(self._trials(width, choose(self.tally, max(FEWEST, height - AROUND - len(self._finalists())))))
         if self.tally.search:
-            parts += [Text(), self._standing(), self._bar(width)]
+            later = self.tally.progress  # of what follows the search
+            parts += [Text(), self._standing(), self._progress(width, later) if later else self._bar(width)]
         elif self.tally.progress:
             parts.append(self._progress(width, self.tally.progress))
         parts += [self._finalist(finalist) for finalist in self._finalists()]

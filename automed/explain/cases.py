@@ -104,13 +104,13 @@ def shown(data: Dataset, answers: Answers, count: int) -> list[Case]:
 
 
 def asked(data: Dataset, rows: Sequence[int]) -> list[Case]:
-    """The records with these row numbers, of whatever split.
+    """The records with these row numbers, of whatever split, each once.
 
     Raises:
         DataError: a row that is not among the records.
     """
     found = []
-    for row in rows:
+    for row in dict.fromkeys(rows):
         places = np.flatnonzero(data.record == row)
         if not len(places):
             raise DataError(

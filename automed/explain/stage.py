@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from automed.data.dataset import Dataset
+from automed.data.dataset import BLOCK, Dataset
 from automed.data.regions import UNKNOWN
 from automed.errors import AutomedError, DataError, RunError
 from automed.evaluate.decide import Rule
@@ -27,7 +27,7 @@ from automed.explain.validation.subject import Cases, Method, Trial
 from automed.explain.validation.validate import validate
 from automed.explain.validation.verdict import UNDECIDED, Finding
 from automed.recipe.explain import Explain
-from automed.run import Finalist, write_json
+from automed.run import Finalist, disk_errors, write_json
 
 CHEAPER = 2  # tests run each method again and again: with so many times fewer coalitions
 LEAST = 128  # but no fewer than these
@@ -61,9 +61,11 @@ def methods_for(subject: Subject, settings: Explain) -> tuple[str, ...]:
 
 
 def inputs_of(data: Dataset) -> tuple[InputSpec, ...]:
-    """The inputs as data.json describes them."""
+    """The inputs as data.json describes them, with the shapes that the arrays have."""
     return tuple(
-        InputSpec(name, str(entry["kind"]), tuple(entry["shape"]), str(data.arrays[name].dtype), entry)
+        InputSpec(
+            name, str(entry["kind"]), tuple(data.arrays[name].shape[1:]), str(data.arrays[name].dtype), entry
+        )
         for name, entry in data.facts["inputs"].items()
     )
 
@@ -75,7 +77,8 @@ def alone(finalist: Finalist) -> Any:
 
     guard = filelock.FileLock(finalist.folder / ".explain.lock")
     try:
-        guard.acquire(timeout=0)
+        with disk_errors(finalist.folder):
+            guard.acquire(timeout=0)
     except filelock.Timeout:
         raise RunError(
             "another command is explaining this model", where=str(finalist.folder), hint="Wait until it has ended."
@@ -96,6 +99,7 @@ def explain(
     *,
     rows: Sequence[int] = (),
     new: Arrays | None = None,
+    look: Callable[[], None] = lambda: None,
 ) -> Outcome:
     """Explain and test, and write attributions.npz and explain.json into the finalist's folder.
 
@@ -110,23 +114,29 @@ def explain(
         listen: hears how far it is.
         rows: row numbers of the records to show; left out, cases are chosen by rule.
         new: records from outside, by input (n, *shape), to show instead.
+        look: called once before test records are read; not called where none is needed.
 
     Raises:
-        DataError: a row that is not there, or no test record.
+        DataError: a row that is not there, or no test record where some are needed.
         RunError: another process explains the same model, or the disk is full.
     """
     started = time.monotonic()
     with alone(finalist):
-        test = data.part("test")
-        if not len(test):
-            raise DataError("there is no test record to explain", where="split")
-        answers = cases.Answers.of(data, test, subject.predict(_take(data, test)), rule)
+        asked = cases.asked(data, rows) if rows and new is None else None
+        by_rule = new is None and asked is None
+        if settings.validate_ or by_rule or any(data.split[case.place] == "test" for case in asked or ()):
+            look()
+        answers = _answers(subject, data, rule, listen) if settings.validate_ or by_rule else None
         background = _take(data, cases.background(data, settings.background, settings.seed))
-        shown = _new(subject, new, rule) if new is not None else _shown(subject, data, answers, rule, settings, rows)
-        asks = _asks(subject, background, settings)
+        asks = _asks(background, methods_for(subject, settings))
+        if new is not None:
+            shown = _new(subject, new, rule)
+        else:
+            chosen = cases.shown(data, answers, settings.cases) if asked is None and answers else asked or []
+            shown = _shown(subject, data, chosen, rule)
         found, missing = _run(subject, shown, asks, settings, listen)
         explained = time.monotonic()
-        tested = _tested(data, answers, background, settings) if settings.validate_ and found else None
+        tested = _tested(data, answers, background, settings) if answers and settings.validate_ and found else None
         again, verdicts = _validated(subject, tested, asks, found, settings, listen)
         told = document(subject, data, shown, found, missing, tested, again, verdicts, settings)
         ended = time.monotonic()
@@ -149,10 +159,19 @@ def _regions(data: Dataset, index: npt.NDArray[np.int64]) -> dict[str, npt.NDArr
     return {name: values for name, values in found.items() if values is not None}
 
 
-def _shown(
-    subject: Subject, data: Dataset, answers: cases.Answers, rule: Rule, settings: Explain, rows: Sequence[int]
-) -> Shown:
-    chosen = cases.asked(data, rows) if rows else cases.shown(data, answers, settings.cases)
+def _answers(subject: Subject, data: Dataset, rule: Rule, listen: Listen) -> cases.Answers:
+    """What the model says of all test records, read block by block."""
+    test = data.part("test")
+    if not len(test):
+        raise DataError("there is no test record to explain", where="split")
+    found = []
+    for start in range(0, len(test), BLOCK):
+        listen(Progress("asking the model about the test records", start, len(test)))
+        found.append(subject.predict(_take(data, test[start : start + BLOCK])))
+    return cases.Answers.of(data, test, np.concatenate(found), rule)
+
+
+def _shown(subject: Subject, data: Dataset, chosen: Sequence[cases.Case], rule: Rule) -> Shown:
     index = np.array([case.place for case in chosen], np.int64)
     arrays = _take(data, index)
     own = cases.Answers.of(data, index, subject.predict(arrays), rule)
@@ -178,14 +197,14 @@ def _new(subject: Subject, arrays: Arrays, rule: Rule) -> Shown:
     return Shown(arrays, own.explained, probabilities, decided, None, np.arange(1, n + 1), reasons, {})
 
 
-def _asks(subject: Subject, background: Arrays, settings: Explain) -> dict[str, Ask]:
+def _asks(background: Arrays, names: Sequence[str]) -> dict[str, Ask]:
     """By method a function of (subject, records, classes, settings, seed), with the background filled in."""
 
     def ask(name: str, of: Subject, records: Arrays, classes: Any, chosen: Explain, seed: int) -> Attribution:
         found: Attribution = METHODS.load(name)(of, records, background, classes, chosen, seed)
         return found
 
-    return {name: partial(ask, name) for name in methods_for(subject, settings)}
+    return {name: partial(ask, name) for name in names}
 
 
 def _run(

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from automed.data.dataset import Dataset
-from automed.evaluate.decide import MOST_PROBABLE, Rule
+from automed.errors import DataError
+from automed.evaluate.decide import DEFAULT, MOST_PROBABLE, Rule
 from automed.events import Listen
 from automed.explain import stage
 from automed.explain.subject import Arrays, Subject
-from automed.models.card import load
+from automed.models.card import load, read_card
+from automed.recipe import Recipe
 from automed.recipe.explain import Explain
 from automed.run import Finalist, Run
 
@@ -35,15 +37,45 @@ def explain_finalist(
         AutomedError: as `automed.explain.stage.explain`.
     """
     model, card = load(finalist.model)
-    run.log("test_read", reason="explanation", model=finalist.name)
     subject = Subject(model, stage.inputs_of(data), data.classes, data.task, str(finalist.model))
-    return stage.explain(subject, data, rule_of(card), settings, finalist, listen, rows=rows, new=new).document
+
+    def look() -> None:
+        run.log("test_read", reason="explanation", model=finalist.name)
+
+    outcome = stage.explain(
+        subject, data, rule_of(card, data), settings, finalist, listen, rows=rows, new=new, look=look
+    )
+    return outcome.document
 
 
-def rule_of(card: dict[str, Any]) -> Rule:
-    """How a model decides, by its card; the most probable class where it has none."""
-    thresholds = card.get("threshold")
-    return Rule(tuple(thresholds) if thresholds else None, "by the model's card" if thresholds else MOST_PROBABLE)
+def rule_of(card: Mapping[str, Any], data: Dataset) -> Rule:
+    """How a model decides, by its card; where it has none the most probable class, or of labels one half."""
+    if thresholds := card.get("threshold"):
+        return Rule(tuple(thresholds), "by the model's card")
+    if data.task == "multilabel":
+        return Rule((DEFAULT,) * len(data.classes), f"{DEFAULT:g} for each label: the model says nothing of thresholds")
+    return Rule(None, MOST_PROBABLE)
+
+
+def known_inputs(path: Path, recipe: Recipe) -> dict[str, dict[str, Any]]:
+    """By input of the recipe what a model's card says of its training data, so that records are laid out alike.
+
+    Raises:
+        DataError: the file is no model, or an input is of another kind in the recipe.
+    """
+    told = read_card(path).get("inputs") or {}
+    if len(told) == len(recipe.inputs) == 1:
+        told = dict(zip(recipe.inputs, told.values(), strict=True))
+    known = {name: dict(told[name]) for name in recipe.inputs if name in told}
+    for name, facts in known.items():
+        if facts["kind"] != recipe.inputs[name].kind:
+            raise DataError(
+                f"is of the kind {recipe.inputs[name].kind}, the model reads {facts['kind']}", where=f"inputs.{name}"
+            )
+        # Of the arrays of this recipe, not of those that the model was trained on.
+        for key in ("kind", "shape", "dtype"):
+            facts.pop(key, None)
+    return known
 
 
 def explain_file(
@@ -52,6 +84,7 @@ def explain_file(
     settings: Explain,
     folder: Path,
     listen: Listen,
+    layers: Layers,
     *,
     rows: Sequence[int] = (),
     new: Arrays | None = None,
@@ -60,9 +93,11 @@ def explain_file(
 
     Raises:
         DataError: the model does not fit the data, or cannot be opened.
+        UsageError: a layer that the model does not have.
     """
     from automed.explain.foreign import subject_of
 
     model, card = load(path)
-    subject = subject_of(model, data, str(path), card)
-    return stage.explain(subject, data, rule_of(card), settings, Finalist(folder), listen, rows=rows, new=new).document
+    subject = subject_of(model, data, str(path), card, layers)
+    rule = rule_of(card, data)
+    return stage.explain(subject, data, rule, settings, Finalist(folder), listen, rows=rows, new=new).document

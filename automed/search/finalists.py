@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Callable
 from typing import Any
 
-from automed.errors import AutomedError, RunError
+from automed.errors import AutomedError, Interrupted, RunError
 from automed.events import Listen, Note, StageStarted, ignore
 from automed.recipe import Recipe
 from automed.run import Finalist, Run
@@ -47,17 +47,26 @@ def make(run: Run, pool: Pool, share: Share, count: int, listen: Listen) -> list
     return made
 
 
-def explain(recipe: Recipe, run: Run, pool: Pool, share: Share, listen: Listen, stop: Callable[[], bool]) -> None:
-    """Explain each finalist that has not been explained, in a worker; one that cannot be leaves a note and no more."""
+def explain(recipe: Recipe, run: Run, pool: Pool, share: Share, listen: Listen, stop: Callable[[], bool]) -> bool:
+    """Explain each finalist that has not been explained, in a worker; one that cannot be leaves a note and no more.
+
+    Returns:
+        False where `stop` left some of them for another session.
+    """
     for finalist in run.finalists():
         there = finalist.explanation.is_file() and finalist.attributions.is_file()
-        if stop() or there or recipe.explain.methods == ():
+        if there or recipe.explain.methods == ():
             continue
+        if stop():
+            return False
         listen(StageStarted("explain", finalist.name))
         try:
-            _do(pool, share, ExplainJob(finalist.name), listen)
+            _do(pool, share, ExplainJob(finalist.name), listen, stop)
+        except Interrupted:
+            return False
         except AutomedError as problem:
             listen(Note(f"{finalist.name} could not be explained: {problem.what}", warning=True))
+    return True
 
 
 def _arrange(run: Run, wanted: dict[int, Finalist]) -> None:
@@ -95,12 +104,18 @@ def _trial_of(finalist: Finalist) -> int | None:
     return number if isinstance(number, int) else None
 
 
-def _do(pool: Pool, share: Share, job: FinishJob | ExplainJob, listen: Listen = ignore) -> dict[str, Any]:
+def _do(
+    pool: Pool,
+    share: Share,
+    job: FinishJob | ExplainJob,
+    listen: Listen = ignore,
+    stop: Callable[[], bool] = lambda: False,
+) -> dict[str, Any]:
     reason = ""
     for _ in range(TRIES):
         worker = next((w for w in pool.workers if w.ready and w.job is None), None) or pool.start(0, share)
         try:
-            return _wait(pool, worker, job, listen)
+            return _wait(pool, worker, job, listen, stop)
         except RunError as problem:
             reason = problem.what
             if problem.where:
@@ -110,11 +125,15 @@ def _do(pool: Pool, share: Share, job: FinishJob | ExplainJob, listen: Listen = 
     raise RunError(f"the model of trial {job.number} could not be made: {reason}", where=str(job.folder))
 
 
-def _wait(pool: Pool, worker: Worker, job: FinishJob | ExplainJob, listen: Listen) -> dict[str, Any]:
+def _wait(
+    pool: Pool, worker: Worker, job: FinishJob | ExplainJob, listen: Listen, stop: Callable[[], bool]
+) -> dict[str, Any]:
     given = worker.ready
     if given:
         worker.give(job)
     while True:
+        if stop():
+            raise Interrupted("stopped by the user")  # closing the pool ends the worker
         for speaker, message in pool.hear(POLL_S):
             if speaker is not worker:
                 continue
