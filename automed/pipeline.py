@@ -161,11 +161,16 @@ def _stages(recipe: Recipe, run: Run, listen: Listen, stop: Callable[[], bool]) 
 
 @dataclass(frozen=True)
 class Explaining:
-    """What to explain: row numbers, or files of one new record (`FILE`, or `NAME=FILE`); settings of the recipe."""
+    """What to explain: row numbers, or files of one new record (`FILE`, or `NAME=FILE`); settings of the recipe.
+
+    `input_layers` (`NAME=LAYER`) and `output_layer` say of a foreign model what cannot be told.
+    """
 
     rows: tuple[int, ...] = ()
     files: tuple[str, ...] = ()
     overrides: tuple[str, ...] = ()
+    input_layers: tuple[str, ...] = ()
+    output_layer: str | None = None
 
 
 @dataclass(frozen=True)
@@ -188,12 +193,20 @@ def explain(run: Run, finalist: Finalist, asked: Explaining, listen: Listen) -> 
     from automed.report.pages import render
     from automed.search.explaining import explain_finalist
 
-    prepare_here()
+    for override in asked.overrides:
+        key = override.partition("=")[0].strip()
+        if not key.startswith("explain."):
+            raise UsageError(
+                f"--set {key}: beside its run a model is explained on the run's own data; only explain.* may change",
+                hint="Name another recipe with --data.",
+            )
     recipe = load(run.recipe, asked.overrides, environ=environ())
+    _some_method(recipe)
     _prepare(recipe, run, listen)
     data = Dataset.open(run)
-    listen(StageStarted("explain", finalist.name))
     new = _newcomer(recipe, data.facts["inputs"], asked.files)
+    listen(StageStarted("explain", finalist.name))
+    prepare_here()
     document = explain_finalist(recipe.explain, run, data, finalist, listen, rows=asked.rows, new=new)
     run.describe(looks_at_test=run.looks_at_test())
     render(run)
@@ -210,19 +223,47 @@ def explain_elsewhere(model: Path, recipe: Recipe, asked: Explaining, out: Path 
     """
     from automed.data import prepare
     from automed.data.dataset import Dataset
-    from automed.models.card import read_card
-    from automed.search.explaining import explain_file
+    from automed.search.explaining import explain_file, known_inputs
 
-    prepare_here()
-    known = {name: facts for name, facts in (read_card(model).get("inputs") or {}).items() if name in recipe.inputs}
+    _some_method(recipe)
+    known = known_inputs(model, recipe)
+    input_layers = _pairs("--input-layer", asked.input_layers)
     folder = out or model.with_name(f"{model.stem}-explained")
-    folder.mkdir(parents=True, exist_ok=True)
+    with disk_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
     run = Run(folder)
     facts = prepare.prepare(recipe, run, listen, known)
-    listen(StageStarted("explain", model.name))
     new = _newcomer(recipe, facts["inputs"], asked.files)
-    document = explain_file(model, Dataset.open(run), recipe.explain, folder, listen, rows=asked.rows, new=new)
+    listen(StageStarted("explain", model.name))
+    prepare_here()
+    document = explain_file(
+        model,
+        Dataset.open(run),
+        recipe.explain,
+        folder,
+        listen,
+        rows=asked.rows,
+        new=new,
+        input_layers=input_layers,
+        output_layer=asked.output_layer,
+    )
     return Explained(document, folder, None)
+
+
+def _some_method(recipe: Recipe) -> None:
+    if recipe.explain.methods == ():
+        raise UsageError("the recipe asks for no method", where="explain.methods", hint="Name one: --method shap")
+
+
+def _pairs(option: str, texts: tuple[str, ...]) -> dict[str, str]:
+    """NAME=VALUE, each name once."""
+    found: dict[str, str] = {}
+    for text in texts:
+        name, sign, value = text.partition("=")
+        if not (sign and name and value) or name in found:
+            raise UsageError(f"{option} {text}: expected NAME=VALUE, each name once")
+        found[name] = value
+    return found
 
 
 def _newcomer(recipe: Recipe, facts: dict[str, Any], files: tuple[str, ...]) -> dict[str, Any] | None:
@@ -232,13 +273,19 @@ def _newcomer(recipe: Recipe, facts: dict[str, Any], files: tuple[str, ...]) -> 
     from automed.data.newcomer import read
 
     names = list(recipe.inputs)
-    given = [(names[0], text) if len(names) == 1 and "=" not in text else text.split("=", 1) for text in files]
-    if any(len(pair) != 2 for pair in given) or {pair[0] for pair in given} != set(names):
+    alone = len(names) == len(files) == 1 and not files[0].startswith(f"{names[0]}=")
+    given = {names[0]: files[0]} if alone else _pairs("--input", files)
+    if set(given) != set(names):
         raise UsageError(
             f"--input must name a file for each input: {', '.join(names)}",
             hint="Write " + " ".join(f"--input {name}=FILE" for name in names),
         )
-    return {name: read(Path(path), recipe.inputs[name], facts[name]) for name, path in given}
+    read_in = {name: read(Path(given[name]), recipe.inputs[name], facts[name]) for name in names}
+    counts = {len(values) for values in read_in.values()}
+    if len(counts) > 1:
+        held = ", ".join(f"{name} {len(values)}" for name, values in read_in.items())
+        raise DataError(f"the files hold different numbers of records: {held}", where="--input")
+    return read_in
 
 
 def _architectures(recipe: Recipe, run: Run) -> list[str]:

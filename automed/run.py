@@ -194,22 +194,38 @@ class Run:
         finally:
             guard.release()
 
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """One process at a time adds to manifest and ledger: a search and an explanation may work in one run."""
+        import filelock
+
+        with disk_errors(self.folder):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            guard = filelock.FileLock(self.folder / ".writing.lock")
+            guard.acquire()
+        try:
+            yield
+        finally:
+            guard.release()
+
     # --- status and ledger --------------------------------------------------------------------------------------
 
     def describe(self, **facts: Any) -> None:
         """Merge facts into the manifest."""
-        known = read_json(self.manifest) if self.manifest.is_file() else {}
-        write_json(self.manifest, {**known, **facts})
+        with self._writing():
+            known = read_json(self.manifest) if self.manifest.is_file() else {}
+            write_json(self.manifest, {**known, **facts})
 
     def log(self, event: str, **facts: Any) -> None:
         """Append one line to the ledger, hashed together with the line before."""
-        last = ""
-        if self.ledger.is_file():
-            lines = read_json_lines(self.ledger)
-            last = lines[-1].get("hash", "") if lines else ""
-        entry = {"time": now(), "event": event, **facts}
-        entry["hash"] = _chain(last, entry)
-        append_json_line(self.ledger, entry)
+        with self._writing():
+            last = ""
+            if self.ledger.is_file():
+                lines = read_json_lines(self.ledger)
+                last = lines[-1].get("hash", "") if lines else ""
+            entry = {"time": now(), "event": event, **facts}
+            entry["hash"] = _chain(last, entry)
+            append_json_line(self.ledger, entry)
 
     def verify_ledger(self) -> int:
         """Number of lines; raises RunError at the first that was changed, removed or put in."""

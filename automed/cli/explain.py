@@ -46,6 +46,10 @@ def explain(
     explainer: Annotated[
         str | None, typer.Option("--explainer", metavar="NAME", help="SHAP's explainer, instead of the one that suits.")
     ] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option("--seed", min=0, metavar="N", help="Where chance comes from: other draws, other cases."),
+    ] = None,
     data: Annotated[
         str | None,
         typer.Option(
@@ -60,6 +64,24 @@ def explain(
     out: Annotated[
         Path | None,
         typer.Option(metavar="FOLDER", help="Where the explanations go, with --data.", file_okay=False),
+    ] = None,
+    input_layer: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--input-layer",
+            metavar="NAME=LAYER",
+            help="Which layer of a foreign model reads which input, where that cannot be told.",
+            show_default=False,
+        ),
+    ] = None,
+    output_layer: Annotated[
+        str | None,
+        typer.Option(
+            "--output-layer",
+            metavar="LAYER",
+            help="Which layer of a foreign model gives the classes, where that cannot be told.",
+            show_default=False,
+        ),
     ] = None,
     validate: Annotated[
         bool, typer.Option("--validate/--no-validate", help="Test the methods on this model. Takes most of the time.")
@@ -91,11 +113,21 @@ def explain(
       automed explain foreign.keras --data lesions.yaml
     """
     from automed import pipeline
+    from automed.errors import UsageError
 
+    if data is None and (out is not None or input_layer or output_layer):
+        raise UsageError(
+            "--out, --input-layer and --output-layer belong to --data",
+            hint="Beside its run a model is explained there, and the run's own data are read.",
+        )
+    if record and input_:
+        raise UsageError("--record and --input cannot be given together", hint="Give one of them at a time.")
     chosen = pipeline.Explaining(
         rows=tuple(record or ()),
         files=tuple(input_ or ()),
-        overrides=tuple(settings or ()) + _overrides(cases, method, explainer, validate),
+        overrides=tuple(settings or ()) + _overrides(cases, method, explainer, seed, validate),
+        input_layers=tuple(input_layer or ()),
+        output_layer=output_layer,
     )
     display = _display(json=json, quiet=quiet)
     path = Path(model)
@@ -113,7 +145,9 @@ def explain(
         _gate(outcome.document)
 
 
-def _overrides(cases: int | None, method: list[str] | None, explainer: str | None, validate: bool) -> tuple[str, ...]:
+def _overrides(
+    cases: int | None, method: list[str] | None, explainer: str | None, seed: int | None, validate: bool
+) -> tuple[str, ...]:
     """The options as settings of a recipe, so that they are checked like it."""
     found = []
     if cases is not None:
@@ -122,6 +156,8 @@ def _overrides(cases: int | None, method: list[str] | None, explainer: str | Non
         found.append(f"explain.methods=[{', '.join(method)}]")
     if explainer:
         found.append(f"explain.explainer={explainer}")
+    if seed is not None:
+        found.append(f"explain.seed={seed}")
     if not validate:
         found.append("explain.validate=false")
     return tuple(found)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 import keras
@@ -22,15 +22,15 @@ SUM = 1e-3  # how far probabilities may be from adding up to 1
 LOOK = 32  # records whose answers show whether they are probabilities
 
 
-@dataclass(frozen=True)
-class Layers:
-    """What a person says of a model that does not tell it: by input of the recipe the input layer; the output layer."""
-
-    inputs: Mapping[str, str] = field(default_factory=dict)
-    output: str | None = None
-
-
-def subject_of(model: Any, data: Dataset, path: str, card: Mapping[str, Any], layers: Layers) -> Subject:
+def subject_of(
+    model: Any,
+    data: Dataset,
+    path: str,
+    card: Mapping[str, Any],
+    *,
+    input_layers: Mapping[str, str] = MappingProxyType({}),
+    output_layer: str | None = None,
+) -> Subject:
     """What the explanations ask.
 
     One input is the recipe's one, whatever it is called. Several are told apart by their names, or by their shapes
@@ -42,7 +42,8 @@ def subject_of(model: Any, data: Dataset, path: str, card: Mapping[str, Any], la
         data: the records it is to be explained on.
         path: of its file.
         card: what the file says of itself; {} of a foreign model.
-        layers: what cannot be told.
+        input_layers: by input of the recipe the model's input layer, where that cannot be told.
+        output_layer: the layer that gives the classes, where that cannot be told.
 
     Raises:
         DataError: inputs or outputs that are not those of the data, or cannot be told, named one by one.
@@ -54,10 +55,10 @@ def subject_of(model: Any, data: Dataset, path: str, card: Mapping[str, Any], la
         model.inputs, model.outputs  # noqa: B018  # asked for, because a model that was never built has none
     except (AttributeError, ValueError):
         raise DataError("the model was saved before its input shape was known", where=path) from None
-    if layers.output is not None:
-        model = _cut(model, layers.output, path)
+    if output_layer is not None:
+        model = _cut(model, output_layer, path)
     specs = inputs_of(data)
-    named = _match_inputs(model, specs, layers, path)
+    named = _match_inputs(model, specs, input_layers, path)
     if len(specs) > 1 and named != {spec.name: spec.name for spec in specs}:
         model = _renamed(model, named, path)
     _match_outputs(model, data, path)
@@ -95,14 +96,14 @@ def _copied(model: Any, path: str) -> Any:
         raise DataError(f"the model must be changed to be explained, but {problem.what}", where=path) from None
 
 
-def _match_inputs(model: Any, specs: tuple[InputSpec, ...], layers: Layers, path: str) -> dict[str, str]:
+def _match_inputs(model: Any, specs: tuple[InputSpec, ...], told: Mapping[str, str], path: str) -> dict[str, str]:
     """By input of the recipe the model's input layer."""
     shapes = {tensor.name: tuple(tensor.shape[1:]) for tensor in model.inputs}
     if len(shapes) != len(specs):
         raise DataError(
             f"the model reads {len(shapes)} inputs ({', '.join(shapes)}), the recipe has {len(specs)}", where=path
         )
-    named = _named(shapes, specs, layers, path)
+    named = _named(shapes, specs, told, path)
     for spec in specs:
         wanted = shapes[named[spec.name]]
         if not _fits(spec, wanted):
@@ -115,9 +116,9 @@ def _match_inputs(model: Any, specs: tuple[InputSpec, ...], layers: Layers, path
 
 
 def _named(
-    shapes: Mapping[str, tuple[int | None, ...]], specs: tuple[InputSpec, ...], layers: Layers, path: str
+    shapes: Mapping[str, tuple[int | None, ...]], specs: tuple[InputSpec, ...], told: Mapping[str, str], path: str
 ) -> dict[str, str]:
-    for name, layer in layers.inputs.items():
+    for name, layer in told.items():
         if name not in {spec.name for spec in specs} or layer not in shapes:
             raise UsageError(
                 f"{name}={layer}: the recipe's inputs are {', '.join(spec.name for spec in specs)}, the model's"
@@ -126,7 +127,7 @@ def _named(
             )
     if len(specs) == 1:
         return {specs[0].name: next(iter(shapes))}
-    named = dict(layers.inputs) or {spec.name: spec.name for spec in specs if spec.name in shapes}
+    named = dict(told) or {spec.name: spec.name for spec in specs if spec.name in shapes}
     for spec in specs:
         free = [layer for layer, shape in shapes.items() if layer not in named.values() and _fits(spec, shape)]
         rivals = [other.name for other in specs if other.name not in named and other.shape == spec.shape]
@@ -155,9 +156,7 @@ def _in_words(shape: Sequence[int | None]) -> str:
 def _renamed(model: Any, named: Mapping[str, str], path: str) -> Any:
     """A copy that is called with the recipe's names."""
     recipe = {layer: name for name, layer in named.items()}
-    fresh = [
-        keras.Input(tensor.shape[1:], dtype=tensor.dtype, name=recipe[tensor.name]) for tensor in model.inputs
-    ]
+    fresh = [keras.Input(tensor.shape[1:], dtype=tensor.dtype, name=recipe[tensor.name]) for tensor in model.inputs]
     try:
         copy = keras.models.clone_model(model, input_tensors=fresh)
         copy.set_weights(model.get_weights())

@@ -63,9 +63,7 @@ def methods_for(subject: Subject, settings: Explain) -> tuple[str, ...]:
 def inputs_of(data: Dataset) -> tuple[InputSpec, ...]:
     """The inputs as data.json describes them, with the shapes that the arrays have."""
     return tuple(
-        InputSpec(
-            name, str(entry["kind"]), tuple(data.arrays[name].shape[1:]), str(data.arrays[name].dtype), entry
-        )
+        InputSpec(name, str(entry["kind"]), tuple(data.arrays[name].shape[1:]), str(data.arrays[name].dtype), entry)
         for name, entry in data.facts["inputs"].items()
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from automed.data.dataset import Dataset
@@ -84,10 +85,11 @@ def explain_file(
     settings: Explain,
     folder: Path,
     listen: Listen,
-    layers: Layers,
     *,
     rows: Sequence[int] = (),
     new: Arrays | None = None,
+    input_layers: Mapping[str, str] = MappingProxyType({}),
+    output_layer: str | None = None,
 ) -> dict[str, Any]:
     """Explain a model that lies beside no run, on data that were prepared for it; the artefacts go into `folder`.
 
@@ -98,6 +100,6 @@ def explain_file(
     from automed.explain.foreign import subject_of
 
     model, card = load(path)
-    subject = subject_of(model, data, str(path), card, layers)
+    subject = subject_of(model, data, str(path), card, input_layers=input_layers, output_layer=output_layer)
     rule = rule_of(card, data)
     return stage.explain(subject, data, rule, settings, Finalist(folder), listen, rows=rows, new=new).document
