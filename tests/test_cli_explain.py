@@ -156,6 +156,52 @@ def test_a_model_that_does_not_fit_the_recipe_is_refused(
     assert ended.code == code and said in " ".join(ended.err.split())
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        ("[16, 16]", "[20, 20]", "records are 20 x 20 x 1, the model reads 16 x 16 x 1"),
+        (
+            '{"0": standing, "1": lying}',
+            '{"1": lying, "0": standing}',
+            "the model's classes are 0, 1, the recipe's 1, 0",
+        ),
+        ("kind: image, size: [16, 16], channels: 1", "kind: text, column: words", "is of the kind text"),
+    ],
+)
+def test_a_model_of_automed_is_held_against_the_recipe_by_its_card(
+    automed_command: Command, run: Run, stripes: Path, tmp_path: Path, before: str, after: str, said: str
+) -> None:
+    """Its size, the order of its classes and the kinds of its inputs; nothing is laid out as something else."""
+    text = (stripes / "stripes.yaml").read_text(encoding="utf-8").replace("stripes.npz", str(stripes / "stripes.npz"))
+    assert before in text
+    (tmp_path / "other.yaml").write_text(text.replace(before, after), encoding="utf-8")
+    shutil.copy(finalist(run).model, tmp_path / "away.keras")
+    ended = automed_command("explain", str(tmp_path / "away.keras"), "--data", "other.yaml", "--no-validate")
+    assert ended.code == 3 and said in " ".join(ended.err.split())
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        (("--out", "elsewhere"), "belong to --data"),
+        (("--output-layer", "last"), "belong to --data"),
+        (("--record", "3", "--input", "a.png"), "cannot be given together"),
+        (("--set", "split.seed=3"), "only explain.* may change"),
+        (("--set", "explain.methods=[]"), "asks for no method"),
+        (("--input", "a.png", "--input", "b.png"), "expected NAME=VALUE"),
+        (("--input", "photo=a.png", "--input", "text=b.txt"), "--input picture=FILE"),
+    ],
+)
+def test_options_that_do_not_go_together_leave_with_2(
+    automed_command: Command, run: Run, typed: tuple[str, ...], said: str
+) -> None:
+    """Before anything is computed, and what was explained before stays."""
+    before = finalist(run).explanation.read_bytes()
+    ended = automed_command("explain", str(run.folder), *typed)
+    assert ended.code == 2 and said in " ".join(ended.err.split())
+    assert finalist(run).explanation.read_bytes() == before
+
+
 def test_what_is_no_model_is_refused(automed_command: Command, run: Run, stripes: Path, tmp_path: Path) -> None:
     """A file of another kind, a file that is not there, a model away from its run without a recipe."""
     (tmp_path / "notes.keras").write_text("not a model")

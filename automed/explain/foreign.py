@@ -135,8 +135,8 @@ def _named(
             named[spec.name] = free[0]
     if len(set(named.values())) != len(specs):
         raise DataError(
-            f"the model's inputs are {', '.join(shapes)}, the recipe's {', '.join(spec.name for spec in specs)}: which is"
-            " which cannot be told",
+            f"the model's inputs are {', '.join(shapes)}, the recipe's {', '.join(spec.name for spec in specs)}: it"
+            " cannot be told which is which",
             where=path,
             hint="Say it: " + " ".join(f"--input-layer {spec.name}=LAYER" for spec in specs),
         )

@@ -43,6 +43,7 @@ class Map:
         drawing: an SVG.
         tokens: (text, class of its shade, whether a space comes before it).
         note: what is not shown.
+        broad: whether it needs the whole width.
     """
 
     input: str
@@ -52,6 +53,7 @@ class Map:
     drawing: Markup = field(default=Markup(""))
     tokens: tuple[tuple[str, str, bool], ...] = ()
     note: str = ""
+    broad: bool = False
 
 
 def draw(one: Input, raw: Array, values: Array, *, signed: bool, whole: bool, region: Array | None) -> Map | None:
@@ -240,10 +242,10 @@ def _letters(one: Sequence, raw: Array, values: Array) -> Map:
     names = [one.alphabet[raw[p]] if UNKNOWN < raw[p] < len(one.alphabet) else "·" for p in shown]
     picture, says = logo(names, values[shown], one.name)
     note = f"The first {LETTERS} of {len(places)} letters." if len(places) > LETTERS else ""
-    return Map(one.name, says, drawing=picture, note=note)
+    return Map(one.name, says, drawing=picture, note=note, broad=True)
 
 
-def logo(names: list[str], values: Array, title: str, across: int = 40) -> tuple[Markup, str]:
+def logo(names: list[str], values: Array, title: str, across: int = 60) -> tuple[Markup, str]:
     """Letters in lines of `across`, each as high as its value."""
     scale = scale_of(values)
     up, row = 30.0, 66.0

@@ -1,16 +1,19 @@
 """Small drawings written as SVG by hand: thousands of shaded stretches and letters, a few bytes each.
 
-The colours are variables of style.css, so one drawing serves light and dark pages.
+The colours are variables and classes of style.css, so one drawing serves light and dark pages.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 
 from markupsafe import Markup, escape
 
 FOR, AGAINST = "--for", "--against"
 LEVELS = 4
+LETTER = 6.0  # CSS pixels: a letter of a label, on average
+
+Point = tuple[float, float]
 
 
 def level(value: float, scale: float) -> int:
@@ -22,29 +25,47 @@ def level(value: float, scale: float) -> int:
     return steps if value > 0 else -steps
 
 
-def shade(steps: int) -> str:
-    """The style of a surface shaded by `level`."""
-    return f"fill:var({FOR if steps > 0 else AGAINST});fill-opacity:{abs(steps) / LEVELS * 0.75:.2f}"
+def look(steps: int) -> str:
+    """The class of style.css that shades text or a surface by a `level`: "f1" to "f4", "a1" to "a4", or ""."""
+    return f"{'f' if steps > 0 else 'a'}{abs(steps)}" if steps else ""
 
 
-def rectangle(x: float, y: float, width: float, height: float, style: str) -> Markup:
+def patches(boxes: Mapping[int, Sequence[tuple[float, float, float, float]]]) -> list[Markup]:
+    """Shaded boxes (x, y, width, height) by level: one path for all of a level."""
+    drawn = []
+    for steps in sorted(boxes):
+        way = "".join(
+            f"M{_short(x)} {_short(y)}h{_short(width)}v{_short(height)}h{_short(-width)}z"
+            for x, y, width, height in boxes[steps]
+        )
+        drawn.append(Markup(f'<path class="{look(steps)}" d="{way}"></path>'))
+    return drawn
+
+
+def rectangle(x: float, y: float, width: float, height: float, colour: str) -> Markup:
     """A filled rectangle."""
     place = f'x="{_short(x)}" y="{_short(y)}" width="{_short(width)}" height="{_short(height)}"'
-    return Markup(f'<rect {place} style="{escape(style)}"></rect>')
+    return Markup(f'<rect {place} style="fill:var({colour})"></rect>')
 
 
-def line(points: Iterable[tuple[float, float]], colour: str = "--ink", width: float = 1.0, dashes: str = "") -> Markup:
+def line(points: Iterable[Point], colour: str = "--ink", width: float = 1.0, dashes: str = "") -> Markup:
     """An open line through points."""
-    way = " ".join(f"{_short(x)},{_short(y)}" for x, y in points)
+    return lines([list(points)], colour, width, dashes)
+
+
+def lines(pieces: Sequence[Sequence[Point]], colour: str = "--ink", width: float = 1.0, dashes: str = "") -> Markup:
+    """Open lines in one path."""
+    way = "".join("M" + " ".join(f"{_short(x)} {_short(y)}" for x, y in piece) for piece in pieces if len(piece))
     dashed = f";stroke-dasharray:{dashes}" if dashes else ""
-    style = f"fill:none;stroke:var({colour});stroke-width:{width}{dashed}"
-    return Markup(f'<polyline points="{way}" style="{style}"></polyline>')
+    return Markup(f'<path d="{way}" style="fill:none;stroke:var({colour});stroke-width:{width}{dashed}"></path>')
 
 
-def dot(x: float, y: float, radius: float, colour: str, opacity: float = 1.0) -> Markup:
-    """A filled circle."""
-    style = f"fill:var({colour});fill-opacity:{opacity:.2f}"
-    return Markup(f'<circle cx="{_short(x)}" cy="{_short(y)}" r="{radius}" style="{style}"></circle>')
+def dots(points: Iterable[Point], radius: float, colour: str, opacity: float = 1.0) -> Markup:
+    """Filled circles in one path: lines of no length with round ends."""
+    way = "".join(f"M{_short(x)} {_short(y)}h0" for x, y in points)
+    seen = f";stroke-opacity:{opacity:.2f}" if opacity < 1 else ""
+    style = f"fill:none;stroke:var({colour});stroke-width:{_short(2 * radius)};stroke-linecap:round{seen}"
+    return Markup(f'<path d="{way}" style="{style}"></path>')
 
 
 def label(text: str, x: float, y: float, *, colour: str = "--ink", size: float = 11, anchor: str = "start") -> Markup:
@@ -69,4 +90,4 @@ def drawing(parts: Iterable[Markup], width: float, height: float, alt: str) -> M
 
 
 def _short(value: float) -> str:
-    return f"{value:.1f}".removesuffix(".0")
+    return f"{round(value, 1) + 0.0:.1f}".removesuffix(".0")
