@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import logging
 import os
 import platform
 import resource
@@ -116,6 +117,8 @@ def prepare_here() -> None:
         ("KERAS_BACKEND", "tensorflow"),
     ):
         os.environ.setdefault(name, value)
+    # Each copy of a network is traced once: it is not the mistake that TensorFlow warns of.
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
     # TensorFlow greets on stderr before it can be told not to; what goes wrong is raised, and shown.
     kept = os.dup(2)
     try:
