@@ -225,8 +225,8 @@ def explain_elsewhere(model: Path, recipe: Recipe, asked: Explaining, out: Path 
     from automed.data.dataset import Dataset
     from automed.search.explaining import explain_file, known_inputs
 
-    _some_method(recipe)
     known = known_inputs(model, recipe)
+    _some_method(recipe)
     input_layers = _pairs("--input-layer", asked.input_layers)
     folder = out or model.with_name(f"{model.stem}-explained")
     with disk_errors(folder):

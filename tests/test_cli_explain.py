@@ -176,7 +176,7 @@ def test_a_model_of_automed_is_held_against_the_recipe_by_its_card(
     assert before in text
     (tmp_path / "other.yaml").write_text(text.replace(before, after), encoding="utf-8")
     shutil.copy(finalist(run).model, tmp_path / "away.keras")
-    ended = automed_command("explain", str(tmp_path / "away.keras"), "--data", "other.yaml", "--no-validate")
+    ended = automed_command("explain", str(tmp_path / "away.keras"), "--data", "other.yaml", "--method", "gradcam")
     assert ended.code == 3 and said in " ".join(ended.err.split())
 
 
@@ -263,6 +263,21 @@ def test_a_run_goes_on_without_explaining_again(searched: Run, tmp_path: Path, a
     ended = automed_command("search", str(run.folder), "--quiet")
     assert ended.code == 0, ended.err
     assert read_json(finalist(run).explanation)["made"] == made
+
+
+def test_a_finalist_that_cannot_be_explained_does_not_fail_its_run(
+    searched: Run, tmp_path: Path, automed_command: Command
+) -> None:
+    """It is told, the run is done, the page says that it has not been explained; the next command can do it."""
+    run = Run(shutil.copytree(searched.folder, tmp_path / "failed"))
+    finalist(run).explanation.unlink()
+    with filelock.FileLock(finalist(run).folder / ".explain.lock"):
+        ended = automed_command("search", str(run.folder), "--quiet")
+    assert ended.code == 0 and "could not be explained: another command" in " ".join(ended.err.split())
+    assert read_json(run.manifest)["status"] == "done"
+    assert "has not been explained" in finalist(run).report.read_text(encoding="utf-8")
+    assert automed_command("search", str(run.folder), "--quiet").code == 0
+    assert finalist(run).explanation.is_file()
 
 
 def test_a_search_that_is_stopped_while_it_explains_does_so_when_it_goes_on(

@@ -141,6 +141,27 @@ def test_the_same_seed_gives_the_same_explanation(tmp_path: Path, subject: Subje
         assert np.array_equal(values, second[name], equal_nan=values.dtype.kind == "f"), name
 
 
+def test_several_inputs_share_one_explanation(tmp_path: Path, data: Dataset) -> None:
+    """Methods that suit them are taken; what each input contributed is told, and adds up."""
+    keras.utils.set_random_seed(0)
+    inputs = {"table": keras.Input((3,), name="table"), "more": keras.Input((2,), name="more")}
+    joined = keras.layers.Concatenate()(list(inputs.values()))
+    model = keras.Model(inputs, keras.layers.Dense(2, "softmax", name="logits")(joined))
+    more = np.random.default_rng(5).normal(size=(N, 2)).astype(np.float32)
+    both = {**data.facts, "inputs": {**data.facts["inputs"], "more": {"kind": "tabular"}}}
+    two = Dataset(**{**vars(data), "arrays": {**data.arrays, "more": more}, "facts": both})
+    subject = Subject(model, stage.inputs_of(two), ("no", "yes"))
+    settings = QUICK.model_copy(update={"methods": None, "validate_": False})
+    made = Explained(tmp_path, subject, two, settings)
+    assert named(made.document) == ["shap", "lime", "occlusion"]
+    shap = made.document["methods"][0]
+    for case in shap["cases"]:
+        assert set(case["inputs"]) == {"table", "more"}
+        assert case["base"] + sum(case["inputs"].values()) == pytest.approx(case["output"], abs=0.02)
+    assert sum(entry["share_of_input"] for entry in shap["overview"].values()) == pytest.approx(1, abs=1e-5)
+    assert made.arrays["shap/more"].shape == (6, 2)
+
+
 def test_a_method_that_cannot_explain_the_model_is_listed_with_its_reason(
     tmp_path: Path, subject: Subject, data: Dataset
 ) -> None:

@@ -184,6 +184,19 @@ def test_an_unbroken_ledger_is_counted(run: Run) -> None:
     assert run.looks_at_test() == 2
 
 
+def test_processes_that_write_at_the_same_time_keep_the_chain_and_every_fact(run: Run) -> None:
+    """A search and an explanation may work in one run: no line is lost, and each follows from the one before."""
+    write = (
+        "import sys; from pathlib import Path; from automed.run import Run\n"
+        "run, name = Run(Path(sys.argv[1])), sys.argv[2]\n"
+        "for number in range(25): run.log('note', number=number); run.describe(**{f'{name}{number}': number})\n"
+    )
+    started = [subprocess.Popen([sys.executable, "-c", write, str(run.folder), name]) for name in "abc"]
+    assert [process.wait(60) for process in started] == [0, 0, 0]
+    assert run.verify_ledger() == 75
+    assert sum(key[1:].isdigit() for key in read_json(run.manifest)) == 75
+
+
 def test_an_empty_ledger_holds(run: Run) -> None:
     """Nothing has been written, nothing can be wrong."""
     assert run.verify_ledger() == 0

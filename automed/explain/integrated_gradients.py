@@ -8,15 +8,24 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
+from automed.data.kinds.tokens import PADDING, UNKNOWN
 from automed.explain.attribution import Attribution, NotApplicable
-from automed.explain.copies import UNKNOWN, Differentiable, Entry, differentiable
-from automed.explain.gradients import Gradients
+from automed.explain.copies import Entry
+from automed.explain.gradients import Floats, Gradients, asking, rows_of
 from automed.explain.subject import Array, Arrays, Subject
 from automed.recipe.explain import Explain
 
 STEPS = (16, 48, 144)  # along the way, until the values add up
 ADDS_UP = 0.01  # of probability: a smaller gap is not seen in any picture
-SOFT = 0.1  # of an image's longer side: what the blur of its reference leaves has no structure
+SOFT = 0.25  # of the longer side: a blur that leaves neither what lies in the middle nor its texture; ours
+CALLS = 8  # large calls whose points on the way are made at once
+WORDS = {
+    "image": "the image strongly blurred",
+    "signal": "each channel at its mean over training records",
+    "text": "unknown words",
+    "sequence": "unknown letters",
+    "tabular": "each number at its mean over training records",
+}
 
 
 def explain(
@@ -29,9 +38,12 @@ def explain(
 ) -> Attribution:
     """Integrate gradients along the straight line from a reference to each record.
 
-    The reference is the record without its structure: an image strongly blurred (black would be a colour), a signal at
-    the training records' mean of each channel, a text of unknown words, a table at the training records' means.
-    Categories of a table have no gradient: they stay as they are, and get NaN.
+    The reference is the record without what could tell the classes apart, and otherwise as much like a record as it can
+    be. An image is strongly blurred: black would be a colour, and a black image one that the model has never seen. A
+    signal stands at the mean of each channel over the training records, and so does a number of a table; what is
+    missing stays missing. A text consists of unknown words, as long as it is. What has no values in between stays as it
+    is on the whole way: masks and elapsed times of an irregular signal (their values are 0, so that when something was
+    measured has no share), and categories of a table (their values are NaN: nothing is said of them).
 
     Args:
         subject: the model.
@@ -47,13 +59,12 @@ def explain(
     Source: Sundararajan, Taly and Yan 2017, arXiv:1703.01365, equation 1; Gauss-Legendre points for the integral.
     """
     started = time.monotonic()
-    copy = differentiable(subject)
-    ask = Gradients(copy)
+    copy, ask = asking(subject)
     ends = copy.feed(records)
     starts = [_reference(entry, records, background) for entry in copy.entries]
     rest = ends[len(copy.entries) :]
     output, base = subject.of_class(records, classes), ask([*starts, *rest], classes)[0]
-    sums = [np.zeros(end.shape, np.float32) for end in starts]
+    sums = [np.zeros(start.shape, np.float32) for start in starts]
     taken = np.zeros(len(classes), np.int64)
     waiting = np.arange(len(classes))
     for steps in STEPS:
@@ -61,51 +72,65 @@ def explain(
         total = np.zeros(len(waiting))
         for place, one in enumerate(found):
             sums[place][waiting] = one
-            total += np.nan_to_num(one).reshape(len(waiting), -1).sum(axis=1)
+            total += one.reshape(len(waiting), -1).sum(axis=1, dtype=np.float64)
         taken[waiting] = steps
         waiting = waiting[np.abs(output[waiting] - base[waiting] - total) > ADDS_UP]
         if not len(waiting):
             break
+    kinds = dict.fromkeys(entry.spec.kind for entry in copy.entries)
     return Attribution(
         method="integrated_gradients",
         explainer="integrated gradients",
-        reason="The model has gradients with respect to its input.",
+        reason=f"The model has gradients; the way begins at {', '.join(WORDS[kind] for kind in kinds)}.",
         classes=classes,
         values={entry.spec.name: _map(entry, one) for entry, one in zip(copy.entries, sums, strict=True)},
         output=output,
         base=base,
-        parameters={"steps": int(taken.max(initial=0)), "reference": "the record without its structure"},
+        parameters={
+            "steps": list(STEPS),
+            "adds_up": ADDS_UP,
+            "reference": {entry.spec.name: WORDS[entry.spec.kind] for entry in copy.entries},
+        },
         notes={"steps": taken.astype(np.float32)},
         seconds=time.monotonic() - started,
     )
 
 
 def _integral(
-    ask: Gradients, starts: list[Array], ends: list[Array], classes: npt.NDArray[np.int64], steps: int
-) -> list[npt.NDArray[np.float32]]:
-    """Mean gradient along the way times the way, of each entry."""
+    ask: Gradients, starts: list[Floats], ends: list[Array], classes: npt.NDArray[np.int64], steps: int
+) -> list[Floats]:
+    """Mean gradient along the way times the way, of each entry; 0 where a number is missing."""
     places, weights = np.polynomial.legendre.leggauss(steps)
     places, weights = (places + 1) / 2, weights / 2
-    entries = len(starts)
-    mean: list[npt.NDArray[np.float64]] = [np.zeros(start.shape) for start in starts]
-    for place, weight in zip(places, weights, strict=True):
-        between = [(s + place * (e - s)).astype(np.float32) for s, e in zip(starts, ends[:entries], strict=True)]
-        gradients = ask([*between, *ends[entries:]], classes)[1]
+    entries, n = len(starts), len(classes)
+    ways = [end - start for start, end in zip(starts, ends[:entries], strict=True)]
+    mean = [np.zeros(start.shape) for start in starts]
+    record, step = (part.ravel() for part in np.indices((n, steps)))
+    chunk = CALLS * rows_of(list(starts))
+    for begin in range(0, n * steps, chunk):
+        who, when = record[begin : begin + chunk], step[begin : begin + chunk]
+        between = [
+            (start[who] + _along(places[when], way) * way[who]).astype(np.float32)
+            for start, way in zip(starts, ways, strict=True)
+        ]
+        gradients = ask([*between, *(one[who] for one in ends[entries:])], classes[who])[1]
         for total, gradient in zip(mean, gradients, strict=True):
-            total += weight * gradient
-    return [
-        np.asarray(np.nan_to_num(end - start) * total, np.float32)
-        for start, end, total in zip(starts, ends[:entries], mean, strict=True)
-    ]
+            np.add.at(total, who, _along(weights[when], gradient) * gradient)
+    return [np.asarray(np.nan_to_num(way) * total, np.float32) for way, total in zip(ways, mean, strict=True)]
 
 
-def _reference(entry: Entry, records: Arrays, background: Arrays) -> npt.NDArray[np.float32]:
+def _along(numbers: npt.NDArray[np.float64], like: Array) -> npt.NDArray[np.float64]:
+    """One number a row, to be multiplied with arrays of more axes."""
+    return numbers.reshape(-1, *[1] * (like.ndim - 1))
+
+
+def _reference(entry: Entry, records: Arrays, background: Arrays) -> Floats:
     """(n, ...) at the entry."""
     spec, raw = entry.spec, records[entry.spec.name]
     if entry.table is not None:
         if len(entry.table) <= UNKNOWN:
             raise NotApplicable(f"the tokens of {spec.name} have no vector for an unknown one")
-        return np.asarray(entry.table[np.where(raw != 0, UNKNOWN, 0)], np.float32)
+        return entry.values(np.where(raw != PADDING, UNKNOWN, PADDING))
     if spec.kind == "image":
         soft = SOFT * max(spec.shape[:2])
         return np.asarray(ndimage.gaussian_filter(raw.astype(np.float32), (0, soft, soft, 0), mode="nearest"))
@@ -113,20 +138,17 @@ def _reference(entry: Entry, records: Arrays, background: Arrays) -> npt.NDArray
     there = ~np.isnan(usual)
     axes = tuple(range(usual.ndim - 1))
     count = there.sum(axis=axes)
-    mean = np.where(count > 0, np.where(there, usual, 0.0).sum(axis=axes) / np.maximum(count, 1), 0.0)
-    made = np.where(np.isnan(raw), np.nan, np.broadcast_to(mean, raw.shape)).astype(np.float32)
-    if entry.closed:
-        made[..., list(entry.closed)] = raw[..., list(entry.closed)]
-    return made
+    mean = np.where(there, usual, 0.0).sum(axis=axes) / np.maximum(count, 1)
+    made = np.where(np.isnan(raw) | (count == 0), raw, mean).astype(np.float32)
+    roles = spec.facts.get("roles") or ()
+    fixed = [*entry.closed, *(place for place, role in enumerate(roles) if role != "value")]
+    made[..., fixed] = raw[..., fixed]
+    return np.asarray(made, np.float32)
 
 
-def _map(entry: Entry, values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+def _map(entry: Entry, values: Floats) -> Floats:
     if entry.table is not None:
         return np.asarray(values.sum(axis=-1), np.float32)
     maps = entry.spec.summed(values)
-    if entry.closed:
-        maps[..., list(entry.closed)] = np.nan
+    maps[..., list(entry.closed)] = np.nan
     return maps
-
-
-__all__ = ["Differentiable", "explain"]

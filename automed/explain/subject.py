@@ -116,32 +116,46 @@ class Subject:
     def as_input(self, arrays: Arrays) -> Any:
         """What the model is called with."""
         if len(self.inputs) == 1:
-            return arrays[self.inputs[0].name]
+            only = arrays[self.inputs[0].name]
+            named = getattr(self.model, "input", None)
+            return dict.fromkeys(named, only) if isinstance(named, dict) else only
         return {name: arrays[name] for name in self.names}
 
     def predict(self, arrays: Arrays) -> npt.NDArray[np.float32]:
         """Probabilities float32 (n, K), in batches of two sizes only.
 
         Raises:
-            DataError: the model answers with something else than probabilities, or with NaN.
+            DataError: the model answers with something else than one number for each class, or with NaN.
         """
         n = len(arrays[self.names[0]])
         answers, start = [], 0
         while start < n:
-            size = LARGE if n - start > SMALL else SMALL
+            size = LARGE if n - start > 2 * SMALL else SMALL
             chosen = np.arange(start, min(start + size, n))
             filled = np.resize(chosen, size)
             batch = {name: np.ascontiguousarray(arrays[name][filled]) for name in self.names}
-            answers.append(np.asarray(self._call(self.as_input(batch)), np.float32)[: len(chosen)])
+            answers.append(self._checked(self._call(self.as_input(batch)), size)[: len(chosen)])
             start += size
         if not answers:
             return np.empty((0, len(self.classes)), np.float32)
         found = np.concatenate(answers)
-        if found.ndim == 2 and found.shape[1] == 1 and len(self.classes) == 2:
+        if found.shape[1] == 1 and len(self.classes) == 2:
             found = np.concatenate([1.0 - found, found], axis=1)
         if not np.isfinite(found).all():
             raise DataError("the model's probabilities are not numbers", where=self.path)
         return found
+
+    def _checked(self, answer: Any, rows: int) -> npt.NDArray[np.float32]:
+        """An answer as numbers, one row a record."""
+        count = len(self.classes)
+        shape = None if isinstance(answer, dict | list | tuple) else np.shape(answer)
+        if shape is None or len(shape) != 2 or shape[0] != rows or (shape[1] != count and (shape[1], count) != (1, 2)):
+            told = "several outputs" if shape is None else f"numbers of shape {shape}"
+            raise DataError(
+                f"the model answers with {told} where {count} probabilities for each of {rows} records were expected",
+                where=self.path,
+            )
+        return np.asarray(answer, np.float32)
 
     @cached_property
     def _call(self) -> Any:

@@ -13,7 +13,6 @@ from markupsafe import Markup
 from automed.report import dots, matrix, story, tables, words
 from automed.report.dots import Mark
 from automed.report.explanations import overview
-from automed.report.explanations.verdicts import CHECKS
 from automed.report.facts import Candidate, Facts, gather
 from automed.report.figures import Figure, learning_curves
 from automed.report.results import Score, Tested, meaning
@@ -142,7 +141,7 @@ def environment() -> Environment:
     made.filters["listing"] = words.listing
     made.filters["baseline"] = words.baseline
     made.filters["brief"] = words.brief
-    made.globals.update(story=story, ci=words.CI, meaning=meaning, checks=CHECKS)
+    made.globals.update(story=story, ci=words.CI, meaning=meaning)
     return made
 
 

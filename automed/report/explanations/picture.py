@@ -14,6 +14,7 @@ from automed.report import words
 Array = NDArray[Any]
 
 WIDTH = 340.0  # CSS pixels of a drawing: half the column of text, or the whole of a phone
+BROAD = 690.0  # of one that needs the whole column, and scrolls on a phone
 STRONG = 99.5  # percentile of |value| at which the colour is full
 BARS = 12
 
@@ -31,6 +32,7 @@ class Map:
         tokens: (text, class of its shade, whether a space comes before it).
         letters: whether the tokens are those of a sequence.
         note: what is not shown.
+        broad: whether it needs the whole width.
     """
 
     input: str
@@ -41,6 +43,12 @@ class Map:
     tokens: tuple[tuple[str, str, bool], ...] = ()
     letters: bool = False
     note: str = ""
+    broad: bool = False
+
+    @property
+    def layout(self) -> str:
+        """Class of its place in style.css."""
+        return "map" if self.image else "map broad" if self.broad else "map wide"
 
 
 def scale_of(values: Array) -> float:

@@ -2,29 +2,33 @@
 
 from __future__ import annotations
 
-import zipfile
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from markupsafe import Markup
 
 from automed.report import words
 from automed.report.artefact import Part, damaged, read
 from automed.report.cohort import Cohort
-from automed.report.explanations.maps import Map, draw
-from automed.report.explanations.verdicts import METHODS, Method, read_method
+from automed.report.explanations.arrays import PREFIX, Arrays, read_arrays
+from automed.report.explanations.maps import draw
+from automed.report.explanations.picture import Map
+from automed.report.explanations.tabular import bars
+from automed.report.explanations.verdicts import METHODS, Check, Method, read_method
 from automed.report.inputs.image import Image
 from automed.report.inputs.shown import Input, Shown
 from automed.run import Finalist
 
-PREFIX = "input_"
+ASKED = "asked for"
 REASONS = {
     "wrong, confident": "Wrong, and confident",
     "least certain": "Least certain",
     "right": "Right",
-    "asked for": "Asked for",
+    ASKED: "Asked for",
 }
+# Of the notes on a case those that say how far its numbers can be taken.
+NOTES = {"r2": "fit R²", "spread": "spread over seeds", "reliability": "reliability"}
 
 
 @dataclass(frozen=True)
@@ -50,7 +54,7 @@ class Case:
     right: bool | None  # None without a reference standard
     plain: tuple[Shown, ...]
     by: tuple[Explained, ...]
-    shares: str  # of several inputs what each contributed, in words
+    shares: tuple[str, Markup] | None  # of several inputs what each contributed: by which method, drawn
 
     @property
     def alt(self) -> str:
@@ -65,8 +69,9 @@ class Explanations:
     methods: tuple[Method, ...]
     missing: tuple[tuple[str, str], ...]  # methods that could not be applied, and why
     cases: tuple[Case, ...]
+    by_rule: bool  # rather than asked for
     tested: str | None  # records and patients, in words; None where nothing was tested
-    arrays: dict[str, NDArray[Any]]
+    arrays: Arrays
     inputs: tuple[Input, ...]
     seconds: float | None
 
@@ -86,9 +91,20 @@ class Explanations:
         return any(f"region_{one.name}" in self.arrays and isinstance(one, Image) for one in self.inputs)
 
     @property
-    def checks(self) -> tuple[str, ...]:
-        """Keys of the tests that were made, in their order."""
-        return tuple(dict.fromkeys(check.key for method in self.methods for check in method.checks))
+    def checks(self) -> tuple[Check, ...]:
+        """One of each test that was made, those that count first."""
+        found: dict[str, Check] = {}
+        for method in self.methods:
+            for check in method.checks:
+                found.setdefault(check.key, check)
+        return tuple(sorted(found.values(), key=lambda check: not check.counts))
+
+    @property
+    def limits(self) -> tuple[tuple[str, str], ...]:
+        """What each test does not show, told once."""
+        told = [(check.title, check.limits) for method in self.methods for check in method.checks if check.limits]
+        order = [check.title for check in self.checks]
+        return tuple(sorted(dict.fromkeys(told), key=lambda pair: order.index(pair[0])))
 
 
 def read_explanations(finalist: Finalist, cohort: Cohort) -> Explanations | None:
@@ -100,137 +116,123 @@ def read_explanations(finalist: Finalist, cohort: Cohort) -> Explanations | None
     document = read(finalist.explanation)
     if document is None:
         return None
-    arrays = _arrays(finalist)
-    methods = tuple(read_method(row) for row in document.rows("methods"))
-    inputs = tuple(one for one in cohort.inputs if PREFIX + one.name in arrays)
-    tested = document.part("tested")
-    records, patients = tested.count("n"), tested.count("patients")
+    rows = document.rows("methods")
+    methods = tuple(read_method(row) for row in rows)
+    arrays, inputs = read_arrays(finalist.attributions, cohort, [method.key for method in methods])
+    count = len(arrays["record"])
+    cases = document.rows("cases")
+    told = [row.rows("cases") for row in rows]
+    if len(cases) != count or any(len(of_method) != count for of_method in told):
+        raise damaged(finalist.explanation, f"it does not tell of the {count} cases that attributions.npz holds")
     return Explanations(
         methods,
+        tuple(_missing(row) for row in document.rows("not_applicable")),
         tuple(
-            (METHODS.get(name := row.need_text("name"), words.label(name)), row.text("reason") or "")
-            for row in document.rows("not_applicable")
+            _case(cases[place], [of_method[place] for of_method in told], arrays, cohort, inputs, methods, place)
+            for place in range(count)
         ),
-        tuple(
-            _case(finalist, document, arrays, cohort, inputs, methods, place) for place in range(len(arrays["record"]))
-        ),
-        None
-        if records is None or patients is None
-        else f"{words.plural(records, 'test record')} of {words.plural(patients, 'patient')}",
+        all(row.text("reason") != ASKED for row in cases),
+        _tested(document.part("tested"), cohort),
         arrays,
         inputs,
         document.part("seconds").number("total"),
     )
 
 
-def _arrays(finalist: Finalist) -> dict[str, NDArray[Any]]:
-    file = finalist.attributions
-    if not file.is_file():
-        raise damaged(file, "it is missing, but explain.json is there")
-    try:
-        with file.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
-            arrays = {name: stored[name] for name in stored.files}
-    except (OSError, ValueError, zipfile.BadZipFile, EOFError, KeyError, NotImplementedError) as problem:
-        raise damaged(file, "it is no npz archive of plain arrays") from problem
-    for name in ("record", "class", "decided", "probabilities"):
-        if name not in arrays or not arrays[name].ndim or len(arrays[name]) != len(arrays.get("record", ())):
-            raise damaged(file, f"it holds no array {name!r} of its cases")
-    return arrays
+def _missing(row: Part) -> tuple[str, str]:
+    name = row.need_text("name")
+    return METHODS.get(name, words.label(name)), (row.text("reason") or "no reason was recorded").rstrip(".")
+
+
+def _tested(part: Part, cohort: Cohort) -> str | None:
+    records, patients = part.count("n"), part.count("patients")
+    if records is None:
+        return None
+    text = words.plural(records, "test record")
+    if patients is None or not cohort.patients_named:
+        return text
+    return f"{text} of {words.plural(patients, 'simulated patient' if cohort.phantom else 'patient')}"
 
 
 def _case(
-    finalist: Finalist,
-    document: Part,
-    arrays: dict[str, NDArray[Any]],
+    row: Part,
+    told: list[Part],
+    arrays: Arrays,
     cohort: Cohort,
     inputs: tuple[Input, ...],
     methods: tuple[Method, ...],
     place: int,
 ) -> Case:
-    rows = document.rows("cases")
-    if place >= len(rows):
-        raise damaged(finalist.explanation, "it tells of fewer cases than attributions.npz holds")
     wanted = int(arrays["class"][place])
-    if not 0 <= wanted < len(cohort.classes):
-        raise damaged(finalist.attributions, "class names a class that does not exist")
-    decided = _named(arrays["decided"][place], cohort)
-    label = _named(arrays["label"][place], cohort) if "label" in arrays else ""
+    decided = arrays["decided"][place]
+    known = "label" in arrays
     raw = {one.name: arrays[PREFIX + one.name][place] for one in inputs}
-    entries = [(method, row) for method, row in zip(methods, document.rows("methods"), strict=True)]
-    told = {method.key: row.rows("cases")[place] for method, row in entries if place < len(row.rows("cases"))}
-    by = tuple(
-        Explained(method, _maps(method, arrays, inputs, raw, place), _remark(told.get(method.key)))
-        for method in methods
-    )
+    reason = row.text("reason") or ""
     return Case(
         int(arrays["record"][place]),
-        REASONS.get(rows[place].text("reason") or "", words.sentence(rows[place].text("reason") or "").rstrip(".")),
-        rows[place].text("why") or "",
-        label,
-        decided,
+        REASONS.get(reason, words.sentence(reason).rstrip(".")),
+        words.sentence(row.text("why") or ""),
+        _named(arrays["label"][place], cohort) if known else "",
+        _named(decided, cohort),
         cohort.classes[wanted].name,
         float(arrays["probabilities"][place][wanted]),
-        (label == decided) if "label" in arrays else None,
+        bool(np.array_equal(arrays["label"][place], decided)) if known else None,
         tuple(one.show(raw[one.name]) for one in inputs),
-        by,
+        tuple(
+            Explained(method, _maps(method, arrays, inputs, raw, place), _remark(said))
+            for method, said in zip(methods, told, strict=True)
+        ),
         _shares(told, methods, inputs),
     )
 
 
 def _maps(
-    method: Method,
-    arrays: dict[str, NDArray[Any]],
-    inputs: tuple[Input, ...],
-    raw: dict[str, NDArray[Any]],
-    place: int,
+    method: Method, arrays: Arrays, inputs: tuple[Input, ...], raw: dict[str, Any], place: int
 ) -> tuple[Map, ...]:
     found = []
     for one in inputs:
         values = arrays.get(f"{method.key}/{one.name}")
-        if values is None or place >= len(values):
+        if values is None:
             continue
         region = arrays.get(f"region_{one.name}")
-        whole = f"{method.key}/{one.name}/parts" not in arrays
-        drawn = draw(
-            one,
-            raw[one.name],
-            values[place],
-            signed=method.signed,
-            whole=whole,
-            region=None if region is None or place >= len(region) else region[place],
+        found.append(
+            draw(
+                one,
+                raw[one.name],
+                values[place],
+                signed=method.signed,
+                whole=f"{method.key}/{one.name}/parts" not in arrays,
+                region=None if region is None else region[place],
+            )
         )
-        if drawn is not None:
-            found.append(drawn)
     return tuple(found)
 
 
-def _remark(row: Part | None) -> str:
-    if row is None:
-        return ""
+def _remark(row: Part) -> str:
     notes = row.part("notes")
-    told = [
-        (row.number("gap"), "gap {}"),
-        (notes.number("r2"), "fit R² {}"),
-        (notes.number("spread"), "spread over seeds {}"),
-    ]
-    return " · ".join(text.format(words.decimal(value, 2)) for value, text in told if value is not None)
+    gap = row.number("gap")
+    told = [] if gap is None else [f"gap {words.decimal(gap, words.digits_for(gap))}"]
+    for key, name in NOTES.items():
+        if (value := notes.number(key)) is not None:
+            told.append(f"{name} {words.decimal(value)}")
+    return " · ".join(told)
 
 
-def _shares(told: dict[str, Part], methods: tuple[Method, ...], inputs: tuple[Input, ...]) -> str:
+def _shares(told: list[Part], methods: tuple[Method, ...], inputs: tuple[Input, ...]) -> tuple[str, Markup] | None:
     """What each of several inputs contributed, by the first method that adds up."""
     if len(inputs) < 2:
-        return ""
-    for method in methods:
-        if method.gap and method.key in told:
-            sums = told[method.key].part("inputs")
-            each = [f"{one.name} {words.decimal(sums.number(one.name) or 0.0)}" for one in inputs]
-            return f"By {method.title}: {', '.join(each)}."
-    return ""
+        return None
+    for method, row in zip(methods, told, strict=True):
+        if method.gap:
+            sums = row.part("inputs")
+            each = [(one.name, sums.number(one.name) or 0.0) for one in inputs]
+            says = ", ".join(f"{name} {words.decimal(value)}" for name, value in each)
+            return method.title, bars(each, f"What each input contributed by {method.title}: {says}")
+    return None
 
 
 def _named(value: Any, cohort: Cohort) -> str:
     """The class, or the labels, in words."""
     if np.ndim(value) == 0:
-        place = int(value)
-        return cohort.classes[place].name if 0 <= place < len(cohort.classes) else "unknown"
+        return cohort.classes[int(value)].name
     return words.listing([cohort.classes[k].name for k in np.flatnonzero(value).tolist()]) or "no label"

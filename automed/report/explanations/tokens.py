@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import itertools
-
 import numpy as np
 from markupsafe import Markup
 
 from automed.report import words
 from automed.report.explanations import strokes
-from automed.report.explanations.picture import WIDTH, Array, Map, scale_of, side
+from automed.report.explanations.picture import BROAD, Array, Map, scale_of, side
 from automed.report.inputs.tokens import BEGINS, CONTINUES, GROUP, HOLE, UNKNOWN, Sequence, Text
 
 WORDS = 200
 LOGO = 120  # letters that are drawn by height; longer sequences are shaded
 LETTERS = 600
-ACROSS = 30  # letters of one line of a logo
+ACROSS = 60  # letters of one line of a logo
 
 
 def passage(one: Text, raw: Array, values: Array) -> Map:
@@ -53,13 +51,13 @@ def letters(one: Sequence, raw: Array, values: Array) -> Map:
     names = [one.alphabet[raw[p]] if UNKNOWN < raw[p] < len(one.alphabet) else "·" for p in shown]
     if len(places) <= LOGO:
         picture, says = logo(names, values[shown], one.name)
-        return Map(one.name, says, drawing=picture)
+        return Map(one.name, says, drawing=picture, broad=True)
     scale = scale_of(values[places])
     looks = [strokes.look(strokes.level(float(values[place]), scale)) for place in shown]
     tokens = [(name, look, k % GROUP == 0) for k, (name, look) in enumerate(zip(names, looks, strict=True))]
     says = _highest(one.name, names, values[shown], int(shown[0]))
     note = words.sentence(_part(places, shown, "letter"))
-    return Map(one.name, says, tokens=_merged(tokens, spaced=False), letters=True, note=note)
+    return Map(one.name, says, tokens=_merged(tokens, spaced=False), letters=True, note=note, broad=True)
 
 
 def window(places: Array, values: Array, most: int) -> Array:
@@ -93,23 +91,25 @@ def _merged(tokens: list[tuple[str, str, bool]], *, spaced: bool = True) -> tupl
 
 
 def logo(names: list[str], values: Array, title: str) -> tuple[Markup, str]:
-    """Letters in lines of ACROSS, each as high as its value, and the finding in words."""
+    """Letters in lines of ACROSS, each as high as its value, above the plain sequence; and the finding in words."""
     scale = scale_of(values)
-    up, row = 28.0, 64.0
-    each = (WIDTH - 16) / ACROSS
+    high, each = 28.0, (BROAD - 22) / ACROSS
+    up, down = (high if (values * sign > 0).any() else 4.0 for sign in (1, -1))
+    row = up + down + 24
     parts: list[Markup] = []
-    for at, some in enumerate(itertools.batched(zip(names, values, strict=True), ACROSS)):
-        foot = at * row + up + 4
-        parts.append(strokes.line([(16, foot + 1), (16 + len(some) * each, foot + 1)], "--rule"))
-        parts.append(strokes.label(str(at * ACROSS + 1), 0, foot + 5, colour="--muted", size=9))
+    for at in range(-(-len(names) // ACROSS)):
+        some = list(zip(names, values, strict=True))[at * ACROSS : (at + 1) * ACROSS]
+        foot = at * row + up + 2
+        parts.append(strokes.line([(22, foot + 1), (22 + len(some) * each, foot + 1)], "--pale"))
+        parts.append(strokes.label(str(at * ACROSS + 1), 14, foot + down + 13, colour="--muted", size=9, anchor="end"))
         for column, (name, value) in enumerate(some):
-            share = min(1.0, abs(float(value)) / scale) if scale else 0.0
-            height = max(2.0, share * up)
-            steps = strokes.level(float(value), scale)
-            x = 16 + (column + 0.5) * each
-            parts.append(strokes.letter(name[:2], x, foot if value >= 0 else foot + 2 + height, height, steps))
+            x, steps = 22 + (column + 0.5) * each, strokes.level(float(value), scale)
+            parts.append(strokes.label(name[:2], x, foot + down + 13, colour="--muted", size=9, anchor="middle"))
+            if steps:
+                height = min(1.0, abs(float(value)) / scale) * high
+                parts.append(strokes.letter(name[:2], x, foot if steps > 0 else foot + 2 + height, height, steps))
     says = _highest(title, names, values, 0)
-    return strokes.drawing(parts, WIDTH, max(1, -(-len(names) // ACROSS)) * row, says), says
+    return strokes.drawing(parts, BROAD, max(1, -(-len(names) // ACROSS)) * row, says), says
 
 
 def _highest(title: str, names: list[str], values: Array, before: int) -> str:
