@@ -373,6 +373,13 @@ def test_a_recipe_survives_dump_and_load(tmp_path: Path, tree: dict[str, Any]) -
     assert dump(again) == dump(recipe)
 
 
+def test_the_home_of_a_user_who_is_not_known_stays_as_it_is(tmp_path: Path) -> None:
+    """As in a shell: a folder may be called ~0."""
+    tree = {"name": "a", "data": {"source": "table", "root": "~0", "table": "t.csv", "target": "y"}}
+    recipe = load(write(tmp_path, yaml.safe_dump({**tree, "inputs": {"x": {"kind": "image", "column": "c"}}})))
+    assert recipe.root == tmp_path / "~0"
+
+
 def test_a_resolved_dump_names_the_data_absolutely(tmp_path: Path) -> None:
     """The recipe in a run folder finds its data from there."""
     recipe = load(write(tmp_path), environ={"MOLES": "/data"})

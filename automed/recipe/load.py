@@ -17,6 +17,7 @@ from pydantic import ValidationError
 from automed.errors import RecipeError, UsageError
 from automed.recipe.complaint import complain
 from automed.recipe.inputs import SequenceInput, TextInput
+from automed.recipe.part import expanded
 from automed.recipe.schema import Lines, Recipe
 from automed.registry import nearest
 
@@ -56,7 +57,7 @@ def load(source: str | Path, overrides: Iterable[str] = (), *, environ: Mapping[
 
 def find(source: str | Path) -> Path:
     """The file that a path or a shipped name means."""
-    path = Path(source).expanduser()
+    path = expanded(source)
     if path.is_file():
         return path
     known = shipped()
@@ -194,6 +195,6 @@ def _resolve(text: str, base: Path, environ: Mapping[str, str]) -> Path | str:
         return f"needs the environment variable {missing[0]}, which is not set"
     started = _VARIABLE.match(text)
     # A relative folder in a variable was typed in a shell: it starts where the shell stands, not at the recipe.
-    expanded = _VARIABLE.sub(lambda match: environ[match.group(1)], text)
+    filled = _VARIABLE.sub(lambda match: environ[match.group(1)], text)
     anchor = Path.cwd() if started else base
-    return Path(os.path.normpath(anchor / Path(expanded).expanduser()))
+    return Path(os.path.normpath(anchor / expanded(filled)))

@@ -10,7 +10,7 @@ from pydantic import Field, PrivateAttr, ValidationInfo, field_validator, model_
 from automed.errors import RecipeError
 from automed.recipe.explain import Explain
 from automed.recipe.inputs import Input
-from automed.recipe.part import Name, Part, Share, UnitInterval
+from automed.recipe.part import Name, Part, Share, UnitInterval, expanded
 from automed.recipe.sources import Data
 
 Lines = dict[str, int | str]  # of each dotted key: its line in the file, or the option that set it
@@ -229,7 +229,7 @@ class Recipe(Part):
 
     def path(self, text: str) -> Path:
         """A path of the recipe made absolute: relative ones start at the data's root."""
-        return self.root / Path(text).expanduser()
+        return self.root / expanded(text)
 
     def fail(self, key: str, what: str, *, hint: str | None = None) -> RecipeError:
         """The error for one key, with the file and the line where it stands."""
