@@ -210,3 +210,14 @@ def test_batches_of_any_size_get_the_same_answers(subjects: dict[str, Subject]) 
     whole = subject.predict(arrays)
     parts = [subject.predict(take(arrays, slice(k, k + 1))) for k in range(0, 40, 13)]
     assert np.concatenate(parts) == pytest.approx(whole[::13], abs=1e-5)
+
+
+def test_deep_explainer_asked_for_on_a_mobile_network_gives_way_and_says_why(subjects: dict[str, Subject]) -> None:
+    """It fails or disagrees there, in a process of its own; what comes instead adds up."""
+    subject = of_case(subjects, "image", "mobilenet")
+    arrays = drawn(subject, 1)
+    classes = subject.predict(arrays).argmax(axis=1).astype(np.int64)
+    settings = SETTINGS.model_copy(update={"explainer": "deep"})
+    found = METHODS.load("shap")(subject, arrays, drawn(subject, 6, 1), classes, settings, 0)
+    assert found.explainer == "shap.DeepExplainer" or "Given up: DeepExplainer" in found.reason
+    assert np.isfinite(found.total).all()
