@@ -83,7 +83,7 @@ class _Looking:
     """A copy of a network with seams at the last convolutional features, traced once.
 
     Attributes:
-        inputs: names and kinds of the inputs that it was made for.
+        inputs: those that it was made for.
         copy: the network.
         shapes: by input that has them, shape of the features of one record.
         silent: by input that has none, why.
@@ -91,7 +91,7 @@ class _Looking:
         step: probes (0, added to the features), raw inputs, classes -> score, gradients at the probes, features.
     """
 
-    inputs: tuple[tuple[str, str], ...]
+    inputs: tuple[InputSpec, ...]
     copy: Any
     shapes: Mapping[str, tuple[int, ...]]
     silent: Mapping[str, str]
@@ -104,15 +104,14 @@ _KEPT: WeakKeyDictionary[Any, _Looking] = WeakKeyDictionary()
 
 def _looking(subject: Subject) -> _Looking:
     """The copy of a subject's network with its present weights; made once a network."""
-    inputs = tuple((spec.name, spec.kind) for spec in subject.inputs)
     kept = _KEPT.get(subject.model)
-    if kept is None or kept.inputs != inputs:
-        kept = _KEPT[subject.model] = _made(subject, inputs)
+    if kept is None or kept.inputs != subject.inputs:
+        kept = _KEPT[subject.model] = _made(subject)
     kept.copy.set_weights(subject.model.get_weights())
     return kept
 
 
-def _made(subject: Subject, inputs: tuple[tuple[str, str], ...]) -> _Looking:
+def _made(subject: Subject) -> _Looking:
     copy = copy_of(subject.model)
     names = [tensor.name for tensor in copy.inputs] if len(subject.inputs) > 1 else subject.names
     raw = dict(zip(names, copy.inputs, strict=True))
@@ -144,7 +143,7 @@ def _made(subject: Subject, inputs: tuple[tuple[str, str], ...]) -> _Looking:
 
     _, features = ask([], [np.zeros((1, *spec.shape), spec.dtype) for spec in subject.inputs])
     shapes = {name: tuple(one.shape[1:]) for name, one in zip(seams, features, strict=True)}
-    return _Looking(inputs, copy, shapes, silent, of, compiled(model, ask))
+    return _Looking(subject.inputs, copy, shapes, silent, of, compiled(model, ask))
 
 
 def _scores(copy: Any) -> tuple[Seam | bool, str]:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from automed.explain.attribution import NotApplicable
 from automed.explain.copies import Differentiable, differentiable
-from automed.explain.subject import Array, Subject
+from automed.explain.subject import Array, InputSpec, Subject
 
 Floats = npt.NDArray[np.float32]
 # Tensors at which gradients arrive, and others -> answers (n, K), and tensors that are wanted besides.
@@ -65,7 +65,7 @@ class Gradients:
 class _Kept:
     """A copy of a network that was made once, and what asks it."""
 
-    inputs: tuple[tuple[str, str], ...]
+    inputs: tuple[InputSpec, ...]
     copy: Differentiable
     ask: Gradients
 
@@ -81,11 +81,10 @@ def asking(subject: Subject) -> tuple[Differentiable, Gradients]:
     Raises:
         NotApplicable: as `differentiable`.
     """
-    inputs = tuple((spec.name, spec.kind) for spec in subject.inputs)
     kept = _KEPT.get(subject.model)
-    if kept is None or kept.inputs != inputs:
+    if kept is None or kept.inputs != subject.inputs:
         copy = differentiable(subject)
-        kept = _KEPT[subject.model] = _Kept(inputs, copy, Gradients(copy))
+        kept = _KEPT[subject.model] = _Kept(subject.inputs, copy, Gradients(copy))
     return kept.copy.weighted(subject.model.get_weights()), kept.ask
 
 
@@ -99,7 +98,7 @@ def in_batches(
     step: Step, floats: list[Array], rest: list[Array], classes: npt.NDArray[np.int64]
 ) -> tuple[Array, list[Array | None], list[Array]]:
     """A compiled step over any number of records: what it gives, of all of them."""
-    n, large = len(classes), rows_of(floats)
+    n, large = len(classes), rows_of([*floats, *rest])
     small = max(1, large // PART)
     outputs, gradients, besides, start = [], [[] for _ in floats], [], 0  # type: ignore[var-annotated]
     while start < n:

@@ -18,6 +18,7 @@ from automed.recipe.explain import Explain
 STEPS = (16, 48, 144)  # along the way, until the values add up
 ADDS_UP = 0.01  # of probability: a smaller gap is not seen in any picture
 SOFT = 0.25  # of the longer side: a blur that leaves neither what lies in the middle nor its texture; ours
+NOTHING = 0.05  # of probability: a smaller change needs no explanation
 CALLS = 8  # large calls whose points on the way are made at once
 WORDS = {
     "image": "the image strongly blurred",
@@ -54,7 +55,7 @@ def explain(
         seed: not read: there is no chance in it.
 
     Raises:
-        NotApplicable: no input has a gradient.
+        NotApplicable: no input has a gradient, or the values miss most of what there is to explain.
 
     Source: Sundararajan, Taly and Yan 2017, arXiv:1703.01365, equation 1; Gauss-Legendre points for the integral.
     """
@@ -77,6 +78,7 @@ def explain(
         waiting = waiting[np.abs(output[waiting] - base[waiting] - total) > ADDS_UP]
         if not len(waiting):
             break
+    _check(output, base, sums)
     kinds = dict.fromkeys(entry.spec.kind for entry in copy.entries)
     return Attribution(
         method="integrated_gradients",
@@ -94,6 +96,18 @@ def explain(
         notes={"steps": taken.astype(np.float32)},
         seconds=time.monotonic() - started,
     )
+
+
+def _check(output: Floats, base: Floats, sums: list[Floats]) -> None:
+    """Refuse values that miss most of what moves the probability: then the network moves in steps."""
+    total = np.zeros(len(output))
+    for one in sums:
+        total += one.reshape(len(one), -1).sum(axis=1, dtype=np.float64)
+    moved, gap = (float(np.abs(output - base - part).mean()) if len(output) else 0.0 for part in (0.0, total))
+    if moved > NOTHING and gap > moved / 2:
+        raise NotApplicable(
+            f"its gradients explain less than half of what moves the probability (moved by {moved:.2f}, gap {gap:.2f})"
+        )
 
 
 def _integral(
