@@ -44,6 +44,31 @@ class Finalist:
         return self.folder / "scores.json"
 
     @property
+    def evaluation(self) -> Path:
+        """Calibration, operating points, net benefit, prediction sets, comparisons, failures."""
+        return self.folder / "evaluation.json"
+
+    @property
+    def features(self) -> Path:
+        """What the network makes of each validation and test record before it decides."""
+        return self.folder / "features.npz"
+
+    @property
+    def robustness(self) -> Path:
+        """The test under corruptions, and without each site."""
+        return self.folder / "robustness.json"
+
+    @property
+    def audit(self) -> Path:
+        """Figures of groups of patients, gaps between them, and what was decided about each."""
+        return self.folder / "audit.json"
+
+    @property
+    def mitigation(self) -> Path:
+        """Ways of narrowing gaps, each beside the plain model."""
+        return self.folder / "mitigation.json"
+
+    @property
     def examples(self) -> Path:
         """Pictures of the cases that the report shows, so that a page needs no data set."""
         return self.folder / "examples.npz"

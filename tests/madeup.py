@@ -14,11 +14,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from automed.evaluate.finalist import evaluate
+from automed.evaluate import finalist as scoring
+from automed.evaluate import predictions
 from automed.recipe import dump, load
+from automed.recipe.evaluate import Evaluate
 from automed.report.facts import gather
 from automed.report.pages import render, report
-from automed.run import Run, write_json, write_text
+from automed.run import Finalist, Run, write_json, write_text
 
 SKIN = (
     ("nv", "Naevus", False),
@@ -494,7 +496,7 @@ def make_labelled_run(folder: Path, inputs: dict[str, Any], shown: dict[str, np.
     }
     facts |= {"task": "multilabel", "records": records, "n": n, "counts": counts, "inputs": inputs}
     write_json(run.data, facts)
-    scores = evaluate(run, finalist)
+    scores = scored(run, finalist)
     write_json(finalist.scores, scores)
     test = np.flatnonzero(part == "test")
     cases = test[: len(next(iter(shown.values())))]
@@ -524,3 +526,9 @@ def heartbeats(n: int, steps: int = 500) -> np.ndarray:
         one = sum(high * np.exp(-(((beat - at) / wide) ** 2)) for high, at, wide in bumps)
         waves.append(np.outer(one, rng.uniform(-0.6, 1.2, 12)) + rng.normal(0, 0.02, (steps, 12)))
     return np.array(waves, dtype=np.float32)
+
+
+def scored(run: Run, finalist: Finalist) -> dict[str, Any]:
+    """What scores.json holds, from the predictions that lie in the run; thresholds fitted on validation."""
+    own = predictions.of_finalist(run, finalist, Evaluate(), {})
+    return scoring.evaluate(own, predictions.of_baselines(run, Evaluate()), run)

@@ -25,6 +25,7 @@ from madeup import (
     names_no_network,
     only_report,
     pages,
+    scored,
 )
 from numpy.typing import NDArray
 from sklearn.metrics import cohen_kappa_score, f1_score, precision_recall_curve
@@ -32,11 +33,12 @@ from sklearn.metrics import cohen_kappa_score, f1_score, precision_recall_curve
 from automed.errors import DataError, RunError
 from automed.evaluate import METRICS
 from automed.evaluate.decide import Rule, decide, selection_score
-from automed.evaluate.finalist import evaluate
 from automed.evaluate.intervals import estimates
 from automed.evaluate.metrics import macro_f1
+from automed.evaluate.predictions import of_finalist
 from automed.evaluate.sample import collect
 from automed.evaluate.scores import compare, score
+from automed.recipe.evaluate import Evaluate
 from automed.report import words
 from automed.run import Run, read_json, write_json
 
@@ -242,10 +244,10 @@ def labelled(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 
 def predictions(run: Run, split: str) -> tuple[Labels, NDArray[np.float64]]:
-    """What the finalist said about a split."""
+    """What the finalist said about a split, calibrated."""
     (finalist,) = run.finalists()
-    rows = pd.read_parquet(finalist.predictions).query("split == @split")
-    return rows[[f"y_{k}" for k in range(4)]].to_numpy(), rows[[f"p_{k}" for k in range(4)]].to_numpy(np.float64)
+    sample = of_finalist(run, finalist, Evaluate(), {}).sample(split)
+    return sample.y, sample.probabilities
 
 
 def test_thresholds_come_from_validation_and_are_applied_to_the_test(labelled: Run) -> None:
@@ -254,7 +256,8 @@ def test_thresholds_come_from_validation_and_are_applied_to_the_test(labelled: R
     scores = read_json(finalist.scores)
     keys = tuple(key for key, _, _ in CONDUCTION)
     rule = decide("multilabel", *predictions(labelled, "validation"), classes=keys)
-    assert scores["decision"] == {"thresholds": list(rule.thresholds or ()), "reason": rule.reason}
+    expected = {"thresholds": list(rule.thresholds or ()), "positive": None, "reason": rule.reason}
+    assert scores["decision"] == expected
     y, p = predictions(labelled, "test")
     assert scores["test"]["macro_f1"]["value"] == pytest.approx(f1_score(y, rule(p), average="macro"))
     assert scores["validation"]["tuned"] is True and "tuned" not in scores["test"]
@@ -272,7 +275,7 @@ def test_the_test_set_moves_no_threshold(labelled: Run, tmp_path: Path) -> None:
     test = table["split"] == "test"
     table.loc[test, [f"p_{k}" for k in range(4)]] = 0.01
     table.to_parquet(finalist.predictions)
-    after = evaluate(labelled, finalist)
+    after = scored(labelled, finalist)
     finalist.predictions.write_bytes(kept)
     assert after["decision"] == before["decision"]
     assert after["test"]["accuracy"]["value"] != before["test"]["accuracy"]["value"]
@@ -289,7 +292,7 @@ def test_predictions_of_other_records_or_without_a_column_name_the_file(labelled
     ):
         change(table).to_parquet(file)
         with pytest.raises(RunError, match=rf"logistic\.parquet.*{said}"):
-            evaluate(labelled, finalist)
+            scored(labelled, finalist)
         file.write_bytes(kept)
 
 
@@ -309,7 +312,7 @@ def test_a_run_of_classes_is_scored_as_before(tmp_path: Path, task: str | None) 
     frame[["record", "split"]].assign(patient=np.arange(n).astype(str)).to_parquet(run.splits)
     facts: dict[str, Any] = read_json(run.data)
     write_json(run.data, facts | ({"task": task} if task else {}))
-    scores = evaluate(run, finalist)
+    scores = scored(run, finalist)
     assert scores["decision"]["thresholds"] is None and scores["validation"]["tuned"] is False
     expected = f1_score(y[split == "test"], p.argmax(1)[split == "test"], average="macro")
     assert scores["test"]["macro_f1"]["value"] == pytest.approx(expected)

@@ -21,12 +21,15 @@ class Rule:
     """How probabilities become decisions, called as `rule(probabilities)`.
 
     Attributes:
-        thresholds: of each label the probability from which it is decided for; None where the most probable class is.
+        thresholds: of each label the probability from which it is decided for; of two classes one, that of `positive`;
+            None where the most probable class is decided for.
         reason: why these, in a sentence for people.
+        positive: index of the class of two whose probability is held against the one threshold.
     """
 
     thresholds: tuple[float, ...] | None
     reason: str
+    positive: int | None = None
 
     def __call__(self, probabilities: ArrayLike) -> NDArray[np.int64]:
         """Decide.
@@ -35,11 +38,14 @@ class Rule:
             probabilities: floats (n, classes) or (n, labels).
 
         Returns:
-            int64 (n,), index of the most probable class; with thresholds int64 (n, labels) of 0 and 1.
+            int64 (n,), index of the class decided for; of labels int64 (n, labels) of 0 and 1.
         """
         scores = np.asarray(probabilities, dtype=np.float64)
         if self.thresholds is None:
             return np.asarray(scores.argmax(axis=1), dtype=np.int64)
+        if self.positive is not None:
+            reached = scores[:, self.positive] >= self.thresholds[0]
+            return np.where(reached, self.positive, 1 - self.positive).astype(np.int64)
         return (scores >= np.array(self.thresholds)).astype(np.int64)
 
 

@@ -2,124 +2,77 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
-import pandas as pd
 
 from automed.errors import RunError
-from automed.evaluate.decide import Rule, decide
+from automed.evaluate.predictions import Predictions
+from automed.evaluate.readout import Readout
 from automed.evaluate.scores import compare, score
-from automed.run import Finalist, Run, read_json
+from automed.run import Run
 
 
-@dataclass(frozen=True, eq=False)
-class _Part:
-    """One split of a model's predictions: y (n,) or (n, labels), probabilities (n, classes), the others (n,)."""
-
-    record: npt.NDArray[np.int64]
-    y: npt.NDArray[np.int64]
-    probabilities: npt.NDArray[np.float64]
-    patient: npt.NDArray[np.int64]
-
-
-@dataclass(frozen=True, eq=False)
-class _Predictions:
-    """What a model said about test and validation, and the rule of decision fitted on the latter."""
-
-    test: _Part
-    validation: _Part
-    rule: Rule
-
-    @property
-    def decision(self) -> dict[str, Any]:
-        thresholds = self.rule.thresholds
-        return {"thresholds": None if thresholds is None else list(thresholds), "reason": self.rule.reason}
-
-
-def evaluate(run: Run, finalist: Finalist) -> dict[str, Any]:
+def evaluate(own: Predictions, baselines: Mapping[str, Predictions], run: Run) -> dict[str, Any]:
     """The content of scores.json.
 
-    How probabilities become decisions is fitted on the validation predictions of the finalist, and of each baseline on
-    its own, and then applied once to the test. Where thresholds were fitted there, the validation figures are marked
-    as `tuned`.
+    How probabilities become decisions was fitted on the validation predictions of the finalist, and of each baseline on
+    its own, and is applied once to the test. Where thresholds were fitted there, the validation figures are marked as
+    `tuned`.
+
+    Args:
+        own: of the finalist.
+        baselines: by name.
+        run: named in errors.
 
     Raises:
-        RunError: names the file where an artefact is missing, damaged, or of other records than the finalist's.
+        RunError: a baseline was tested on other records.
     """
-    facts = read_json(run.data)
-    seed = read_json(run.manifest).get("seed") or 0
-    task = facts.get("task") or "multiclass"
-    classes = tuple(entry["key"] for entry in facts["classes"])
-    urgent = [place for place, entry in enumerate(facts["classes"]) if entry["urgent"]]
-    positive = urgent[0] if len(classes) == 2 and len(urgent) == 1 else None
-    patients = _table(run.splits).set_index("record")["patient"]
-
-    def figures(part: _Part, rule: Rule) -> dict[str, Any]:
-        predicted = rule(part.probabilities)
-        return score(
-            part.y,
-            part.probabilities,
-            part.patient,
-            classes,
-            seed,
-            positive=positive,
-            predicted=predicted,
-            task=task,
-        )
-
-    own = _predictions(finalist.predictions, task, classes, patients)
     result: dict[str, Any] = {
-        "finalist": finalist.name,
-        "decision": own.decision,
-        "test": figures(own.test, own.rule),
-        "validation": figures(own.validation, own.rule) | {"tuned": own.rule.thresholds is not None},
+        "finalist": own.name,
+        "decision": _decision(own.readout),
+        "test": _figures(own, "test"),
+        "validation": _figures(own, "validation") | {"tuned": own.readout.rule.thresholds is not None},
         "against": {},
         "baselines": {},
     }
-    for file in sorted(run.baselines.glob("*.parquet")):
-        theirs = _predictions(file, task, classes, patients)
+    for name, theirs in baselines.items():
         same = np.array_equal(own.test.record, theirs.test.record) and np.array_equal(own.test.y, theirs.test.y)
         if not same:
-            raise RunError("holds other test records than the finalist", where=str(file))
-        result["against"][file.stem] = compare(
-            own.test.y,
-            own.test.probabilities,
-            theirs.test.probabilities,
+            raise RunError("holds other test records than the finalist", where=str(run.baseline(name)))
+        model, baseline = own.sample(), theirs.sample()
+        result["against"][name] = compare(
+            model.y,
+            model.probabilities,
+            baseline.probabilities,
             own.test.patient,
-            classes,
-            seed=seed,
-            positive=positive,
-            predicted=own.rule(own.test.probabilities),
-            predicted_baseline=theirs.rule(theirs.test.probabilities),
-            task=task,
+            own.task.classes,
+            seed=own.task.seed,
+            positive=own.task.positive,
+            predicted=model.predicted,
+            predicted_baseline=baseline.predicted,
+            task=own.task.kind,
         )
-        result["baselines"][file.stem] = {"test": figures(theirs.test, theirs.rule), "decision": theirs.decision}
+        result["baselines"][name] = {"test": _figures(theirs, "test"), "decision": _decision(theirs.readout)}
     return result
 
 
-def _predictions(path: Path, task: str, classes: tuple[str, ...], patients: pd.Series[Any]) -> _Predictions:
-    table = _table(path)
-    try:
-        test, validation = (_part(table, split, task, len(classes), patients) for split in ("test", "validation"))
-    except KeyError as problem:
-        raise RunError("lacks a column or names a record that is in no split", where=str(path)) from problem
-    return _Predictions(test, validation, decide(task, validation.y, validation.probabilities, classes=classes))
+def _figures(of: Predictions, split: str) -> dict[str, Any]:
+    sample = of.sample(split)
+    patient = of.test.patient if split == "test" else of.validation.patient
+    return score(
+        sample.y,
+        sample.probabilities,
+        patient,
+        of.task.classes,
+        of.task.seed,
+        positive=of.task.positive,
+        predicted=sample.predicted,
+        task=of.task.kind,
+    )
 
 
-def _table(path: Path) -> pd.DataFrame:
-    try:
-        return pd.read_parquet(path)
-    except (OSError, ValueError) as problem:
-        raise RunError("cannot be read", where=str(path)) from problem
-
-
-def _part(table: pd.DataFrame, split: str, task: str, classes: int, patients: pd.Series[Any]) -> _Part:
-    rows = table[table["split"] == split]
-    y = rows[[f"y_{k}" for k in range(classes)]] if task == "multilabel" else rows["label"]
-    probabilities = rows[[f"p_{k}" for k in range(classes)]].to_numpy(np.float64)
-    patient = pd.factorize(patients.loc[rows["record"]])[0].astype(np.int64)
-    return _Part(rows["record"].to_numpy(np.int64), y.to_numpy(np.int64), probabilities, patient)
+def _decision(readout: Readout) -> dict[str, Any]:
+    decision: dict[str, Any] = readout.as_json()["decision"]
+    return decision

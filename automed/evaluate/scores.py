@@ -56,11 +56,11 @@ def score(
     sample = collect(y, probabilities, predicted=predicted, positive=positive, classes=classes, task=task)
     found = estimates(sample, patient, resamples=resamples, seed=seed)
     per_class = {
-        key: {name: _plain(column[k]) for name, column in found.by_class.items()} | {"support": int(sample.support[k])}
+        key: {name: as_json(column[k]) for name, column in found.by_class.items()} | {"support": int(sample.support[k])}
         for k, key in enumerate(sample.classes)
     }
     return {
-        **{name: _plain(estimate) for name, estimate in found.overall.items()},
+        **{name: as_json(estimate) for name, estimate in found.overall.items()},
         "per_class": per_class,
         "confusion": {
             "classes": list(sample.classes),
@@ -111,10 +111,11 @@ def compare(
     model = collect(y, p_model, predicted=predicted, positive=positive, classes=classes, task=task)
     baseline = collect(y, p_baseline, predicted=predicted_baseline, positive=positive, classes=classes, task=task)
     found = paired(model, baseline, patient, resamples=resamples, seed=seed)
-    return {name: _plain(difference) for name, difference in found.items()}
+    return {name: as_json(difference) for name, difference in found.items()}
 
 
-def _plain(figure: Estimate | Difference) -> dict[str, Any]:
+def as_json(figure: Estimate | Difference) -> dict[str, Any]:
+    """A figure as JSON values: its fields, the interval as a list or null."""
     values = asdict(figure)
     values["ci95"] = None if figure.ci95 is None else list(figure.ci95)
     return values

@@ -8,9 +8,10 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import Field, PrivateAttr, ValidationInfo, field_validator, model_validator
 
 from automed.errors import RecipeError
+from automed.recipe.evaluate import Audit, Evaluate
 from automed.recipe.explain import Explain
 from automed.recipe.inputs import Input
-from automed.recipe.part import Name, Part, Share, UnitInterval, expanded
+from automed.recipe.part import Name, Part, Share, expanded
 from automed.recipe.sources import Data
 
 Lines = dict[str, int | str]  # of each dotted key: its line in the file, or the option that set it
@@ -179,14 +180,6 @@ class Pretrained(Part):
     weights: str = "imagenet"
 
 
-class Audit(Part):
-    """Groups under `min_group` records are not estimable; a `gap` beyond the limit is named."""
-
-    min_group: Annotated[int, Field(ge=1)] = 20
-    gap: UnitInterval = 0.10
-    select: Literal["best", "fair"] = "best"
-
-
 class Report(Part):
     """Who reads the pages."""
 
@@ -206,6 +199,7 @@ class Recipe(Part):
     search: Search = Search()
     train: Train = Train()
     pretrained: Pretrained = Pretrained()
+    evaluate: Evaluate = Evaluate()
     explain: Explain = Explain()
     audit: Audit = Audit()
     report: Report = Report()
