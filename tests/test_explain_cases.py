@@ -12,11 +12,19 @@ from hypothesis import strategies as st
 
 from automed.data.dataset import Dataset
 from automed.errors import DataError
+from automed.evaluate.calibration.maps import read_map
 from automed.evaluate.decide import Rule
+from automed.evaluate.readout import Readout
 from automed.explain import cases
 from automed.explain.cases import Answers
 
-MOST = Rule(None, "the most probable class is decided for")
+
+def by(thresholds: tuple[float, ...] | None) -> Readout:
+    """Probabilities as they are; decisions at these thresholds."""
+    return Readout(read_map(None), Rule(thresholds, ""))
+
+
+MOST = by(None)
 
 
 def made(n: int = 120, classes: int = 3, seed: int = 0, *, labels: bool = False) -> Dataset:
@@ -39,14 +47,14 @@ def made(n: int = 120, classes: int = 3, seed: int = 0, *, labels: bool = False)
     )
 
 
-def answered(data: Dataset, skill: float = 0.7, seed: int = 1, rule: Rule = MOST) -> Answers:
+def answered(data: Dataset, skill: float = 0.7, seed: int = 1, readout: Readout = MOST) -> Answers:
     """Answers that are right about as often as `skill` says."""
     random = np.random.default_rng(seed)
     index = data.part("test")
     logits = random.normal(size=(len(index), len(data.classes))) + 3 * skill * data.targets(index)
     odds = np.exp(logits)
     p = 1 / (1 + 1 / odds) if data.y.ndim == 2 else odds / odds.sum(axis=1, keepdims=True)
-    return Answers.of(data, index, p.astype(np.float32), rule)
+    return Answers.of(data, index, p.astype(np.float32), readout)
 
 
 def test_cases_are_shown_for_every_reason_and_of_every_class_and_group() -> None:
@@ -78,7 +86,7 @@ def test_the_first_case_is_the_most_confident_error() -> None:
 def test_choices_are_within_the_test_set_and_the_same_again(seed: int, count: int, labels: bool) -> None:
     """Whatever the answers: as many as asked or as there are, no record twice, test records only, the same again."""
     data = made(seed=seed, labels=labels)
-    answers = answered(data, seed=seed, rule=Rule((0.5,) * 3, "") if labels else MOST)
+    answers = answered(data, seed=seed, readout=by((0.5,) * 3) if labels else MOST)
     found = cases.shown(data, answers, count)
     assert found == cases.shown(data, answers, count)
     assert len(found) == min(count, len(answers.index)) == len({case.place for case in found})
@@ -103,7 +111,7 @@ def test_of_labels_the_most_certain_one_decided_for_is_explained() -> None:
     """And where none is, the most probable of all."""
     data = made(labels=True)
     p = np.array([[0.6, 0.9, 0.1], [0.2, 0.3, 0.1]], np.float32)
-    answers = Answers.of(data, data.part("test")[:2], p, Rule((0.5, 0.95, 0.5), ""))
+    answers = Answers.of(data, data.part("test")[:2], p, by((0.5, 0.95, 0.5)))
     assert answers.explained.tolist() == [0, 1]
 
 

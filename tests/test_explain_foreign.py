@@ -16,9 +16,9 @@ pytestmark = pytest.mark.slow
 
 keras = pytest.importorskip("keras")
 
+from automed.evaluate.readout import read as read_readout  # noqa: E402
 from automed.explain.foreign import subject_of  # noqa: E402
 from automed.explain.subject import Subject  # noqa: E402
-from automed.search.explaining import rule_of  # noqa: E402
 
 N = 40
 
@@ -98,7 +98,7 @@ def test_labels_are_decided_at_one_half_where_the_model_says_nothing() -> None:
     data, model = records({"table": 3}, 3, "multilabel"), network(None, 3)
     p = told(model, data).predict(data.arrays)
     assert p == pytest.approx(sigmoid(raw(model, data)), abs=1e-6)
-    assert (rule_of({}, data)(p) == (p >= 0.5)).all()
+    assert (read_readout({}, data.task, data.classes)(p) == (p >= 0.5)).all()
 
 
 def test_inputs_of_other_names_are_told_by_their_shapes() -> None:

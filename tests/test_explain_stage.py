@@ -13,7 +13,9 @@ import pytest
 
 from automed.data.dataset import Dataset
 from automed.errors import DataError, RunError
+from automed.evaluate.calibration.maps import read_map
 from automed.evaluate.decide import MOST_PROBABLE, Rule
+from automed.evaluate.readout import Readout
 from automed.events import Event, Note, Progress
 from automed.explain.subject import Arrays, InputSpec, Subject
 from automed.recipe.explain import Explain
@@ -28,7 +30,7 @@ from automed.explain import METHODS, stage  # noqa: E402
 
 N = 120
 WEIGHTS = np.array([3.0, -1.5, 0.0])  # of the second class; the third column does not count
-MOST = Rule(None, MOST_PROBABLE)
+MOST = Readout(read_map(None), Rule(None, MOST_PROBABLE))
 QUICK = Explain(methods=("occlusion",), cases=6, samples=32, background=8, tested=8)
 SECRET = "a value of a record"
 

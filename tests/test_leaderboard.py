@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from automed.recipe.evaluate import Audit
 from automed.run import Run, append_json_line, write_json
 from automed.search.budget import Budget
 from automed.search.finalists import _arrange
@@ -30,7 +31,7 @@ def trial(run: Run, number: int, score: float | None, *, state: str = "complete"
 
 def board(run: Run, **changes: object) -> dict[str, object]:
     settings = {"trials": 9, "minutes": None, "finalists": 2, "workers": 1, "used": 60.0, **changes}
-    return build(run, **settings)  # type: ignore[arg-type]
+    return build(run, Audit(), **settings)  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -50,7 +51,7 @@ def test_the_best_validation_score_is_first_and_only_finalists_have_folders(run:
 def test_ties_go_to_the_smaller_model(run: Run) -> None:
     trial(run, 0, 0.8, parameters=5000)
     trial(run, 1, 0.8, parameters=50)
-    assert [story.number for story in contenders(run)] == [1, 0]
+    assert [story.number for story in contenders(run, Audit())] == [1, 0]
 
 
 def test_a_baseline_wins_a_tie_and_the_board_says_so(run: Run) -> None:

@@ -88,6 +88,22 @@ class Dataset:
         """multiclass, multilabel or ordinal."""
         return str(self.facts.get("task", "multiclass"))
 
+    @property
+    def urgent(self) -> tuple[int, ...]:
+        """Indices of the classes that must not be missed."""
+        return tuple(place for place, entry in enumerate(self.facts["classes"]) if entry["urgent"])
+
+    @property
+    def positive(self) -> int | None:
+        """Of two classes the one that is looked for: the urgent one; None where that is not said."""
+        return self.urgent[0] if len(self.classes) == 2 and len(self.urgent) == 1 else None
+
+    def attributes(self, index: npt.NDArray[np.int64]) -> dict[str, npt.NDArray[np.object_]]:
+        """By sensitive column object (len(index),): text, or None where the attribute is missing."""
+        named = [name for name in self.facts.get("sensitive", ()) if name in self.frame]
+        columns = {name: self.frame[name].iloc[index].astype(object) for name in named}
+        return {name: values.where(values.notna(), None).to_numpy(object) for name, values in columns.items()}
+
     def targets(self, index: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
         """What a loss compares with: float32 (len(index), classes), one-hot or several ones."""
         y = self.y[index]

@@ -29,6 +29,7 @@ from automed.data.records import SPLITS, Files, Records
 from automed.errors import DataError
 from automed.events import Listen, Note, Progress, StageStarted
 from automed.recipe import ImageInput, Recipe
+from automed.recipe.evaluate import URGENT
 from automed.run import Run, write_atomically, write_json
 
 
@@ -68,6 +69,7 @@ def inspect(recipe: Recipe, listen: Listen, known: Mapping[str, Mapping[str, Any
     """
     listen(StageStarted("data", f"reading the {recipe.data.source}"))
     records: Records = SOURCES.load(recipe.data.source)(recipe)
+    _refuse_unknown(recipe, records)
     kinds: dict[str, Kind] = {name: KINDS.load(spec.kind) for name, spec in recipe.inputs.items()}
 
     def progress(done: int, total: int) -> None:
@@ -106,6 +108,18 @@ def inspect(recipe: Recipe, listen: Listen, known: Mapping[str, Mapping[str, Any
     findings = check(recipe, records, found.take(kept), split, unreadable, noun=_noun(kinds), further=further)
     dropped = len(found.exact) - len(kept)
     return Prepared(records, stored, fitted, marked, position, split, findings, unreadable, dropped)
+
+
+def _refuse_unknown(recipe: Recipe, records: Records) -> None:
+    """Raise RecipeError where `evaluate` names a column or a class that the data do not have."""
+    asked = recipe.evaluate
+    if asked.sites is not None and asked.sites not in records.frame:
+        raise recipe.fail("evaluate.sites", f"names {asked.sites!r}, which is no column of the data")
+    known = [*records.classes, URGENT]
+    for name in asked.prevalence:
+        if name not in known:
+            hint = f"Classes are {', '.join(records.classes)}; {URGENT} means all urgent ones together."
+            raise recipe.fail(f"evaluate.prevalence.{name}", "is no class of the data", hint=hint)
 
 
 def _refuse_masks(recipe: Recipe, records: Records) -> None:
@@ -269,7 +283,8 @@ def _write_splits(recipe: Recipe, run: Run, prepared: Prepared) -> None:
             "position": prepared.position,
         }
     )
-    for column in recipe.data.sensitive:
+    sites = () if recipe.evaluate.sites is None else (recipe.evaluate.sites,)
+    for column in dict.fromkeys((*recipe.data.sensitive, *sites)):
         # As text: groups are named, and a missing attribute is a group of its own.
         values = records.frame[column]
         frame[column] = values.astype("string").where(values.notna())

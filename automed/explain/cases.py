@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from automed.data.dataset import Dataset
 from automed.errors import DataError
-from automed.evaluate.decide import Rule
+from automed.evaluate.readout import Readout
 
 Index = npt.NDArray[np.int64]
 
@@ -35,7 +35,7 @@ class Answers:
 
     Attributes:
         index: int64 (n,), places in the data set.
-        probabilities: float32 (n, K).
+        probabilities: float32 (n, K), calibrated.
         decided: int64 (n,), or (n, labels) of 0 and 1.
         y: the reference standard, of the same shape.
     """
@@ -46,9 +46,9 @@ class Answers:
     y: Index
 
     @classmethod
-    def of(cls, data: Dataset, index: Index, probabilities: npt.NDArray[np.float32], rule: Rule) -> Answers:
-        """By the model's own rule."""
-        return cls(index, probabilities, rule(probabilities), data.y[index])
+    def of(cls, data: Dataset, index: Index, raw: npt.NDArray[np.float32], readout: Readout) -> Answers:
+        """What the model's own probabilities (n, K) come to."""
+        return cls(index, readout.probabilities(raw).astype(np.float32), readout(raw), data.y[index])
 
     @property
     def right(self) -> npt.NDArray[np.bool_]:

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from automed.data.dataset import BLOCK, Dataset
 from automed.data.regions import UNKNOWN
 from automed.errors import AutomedError, DataError, RunError
-from automed.evaluate.decide import Rule
+from automed.evaluate.readout import Readout
 from automed.events import Listen, Note, Progress
 from automed.explain import METHODS, cases
 from automed.explain.artefacts import Shown, document, write_arrays
@@ -90,7 +90,7 @@ def alone(finalist: Finalist) -> Any:
 def explain(
     subject: Subject,
     data: Dataset,
-    rule: Rule,
+    readout: Readout,
     settings: Explain,
     finalist: Finalist,
     listen: Listen,
@@ -106,7 +106,7 @@ def explain(
     Args:
         subject: the model.
         data: where cases, background and what the tests need come from.
-        rule: how the model decides.
+        readout: what the model's outputs mean.
         settings: the recipe's `explain`.
         finalist: the folder.
         listen: hears how far it is.
@@ -124,14 +124,14 @@ def explain(
         by_rule = new is None and asked is None
         if settings.validate_ or by_rule or any(data.split[case.place] == "test" for case in asked or ()):
             look()
-        answers = _answers(subject, data, rule, listen) if settings.validate_ or by_rule else None
+        answers = _answers(subject, data, readout, listen) if settings.validate_ or by_rule else None
         background = _take(data, cases.background(data, settings.background, settings.seed))
         asks = _asks(background, methods_for(subject, settings))
         if new is not None:
-            shown = _new(subject, new, rule)
+            shown = _new(subject, new, readout)
         else:
             chosen = cases.shown(data, answers, settings.cases) if asked is None and answers else asked or []
-            shown = _shown(subject, data, chosen, rule)
+            shown = _shown(subject, data, chosen, readout)
         found, missing = _run(subject, shown, asks, settings, listen)
         explained = time.monotonic()
         tested = _tested(data, answers, background, settings) if answers and settings.validate_ and found else None
@@ -157,7 +157,7 @@ def _regions(data: Dataset, index: npt.NDArray[np.int64]) -> dict[str, npt.NDArr
     return {name: values for name, values in found.items() if values is not None}
 
 
-def _answers(subject: Subject, data: Dataset, rule: Rule, listen: Listen) -> cases.Answers:
+def _answers(subject: Subject, data: Dataset, readout: Readout, listen: Listen) -> cases.Answers:
     """What the model says of all test records, read block by block."""
     test = data.part("test")
     if not len(test):
@@ -166,13 +166,13 @@ def _answers(subject: Subject, data: Dataset, rule: Rule, listen: Listen) -> cas
     for start in range(0, len(test), BLOCK):
         listen(Progress("asking the model about the test records", start, len(test)))
         found.append(subject.predict(_take(data, test[start : start + BLOCK])))
-    return cases.Answers.of(data, test, np.concatenate(found), rule)
+    return cases.Answers.of(data, test, np.concatenate(found), readout)
 
 
-def _shown(subject: Subject, data: Dataset, chosen: Sequence[cases.Case], rule: Rule) -> Shown:
+def _shown(subject: Subject, data: Dataset, chosen: Sequence[cases.Case], readout: Readout) -> Shown:
     index = np.array([case.place for case in chosen], np.int64)
     arrays = _take(data, index)
-    own = cases.Answers.of(data, index, subject.predict(arrays), rule)
+    own = cases.Answers.of(data, index, subject.predict(arrays), readout)
     reasons = tuple((case.reason, case.why) for case in chosen)
     return Shown(
         arrays,
@@ -186,9 +186,9 @@ def _shown(subject: Subject, data: Dataset, chosen: Sequence[cases.Case], rule: 
     )
 
 
-def _new(subject: Subject, arrays: Arrays, rule: Rule) -> Shown:
-    probabilities = subject.predict(arrays)
-    decided = rule(probabilities)
+def _new(subject: Subject, arrays: Arrays, readout: Readout) -> Shown:
+    raw = subject.predict(arrays)
+    probabilities, decided = readout.probabilities(raw).astype(np.float32), readout(raw)
     own = cases.Answers(np.arange(len(decided)), probabilities, decided, decided)
     n = len(decided)
     reasons = tuple((cases.ASKED, "a new record, without a reference standard") for _ in range(n))

@@ -32,6 +32,7 @@ from automed.search.engine import Candidate, Engine
 from automed.search.journal import Journal
 from automed.search.messages import Answer, Ask, BaselineJob, Built, Done, Epoch, Message, TrainJob, Verdict
 from automed.search.pool import Death, Pool, Worker
+from automed.search.selection import finalists_wanted
 
 POLL_S = 0.25
 DEATHS_AT_START = 3  # so many in a row, and the machine cannot run workers at all
@@ -162,6 +163,8 @@ class Conductor:
             macro_f1=message.macro_f1,
             best=message.best,
             best_epoch=message.best_epoch,
+            worst_group=message.worst_group,
+            group=message.group,
             learning_rate=message.learning_rate,
             seconds=round(message.seconds, 3),
         )
@@ -240,7 +243,9 @@ class Conductor:
 
     def _forget(self) -> None:
         """Delete the checkpoints of trials that can no longer be finalists; open ones are kept for a resume."""
-        keep = {story.number for story in leaderboard.contenders(self.run)[: self.recipe.search.finalists]}
+        audit = self.recipe.audit
+        wanted = finalists_wanted(self.recipe.search.finalists, audit)
+        keep = {story.number for story in leaderboard.contenders(self.run, audit)[:wanted]}
         keep |= {candidate.number for candidate in (*self.active.values(), *self.waiting)}
         for number, story in self.journal.trials().items():
             if number not in keep and story.state in ("complete", "pruned", "failed"):

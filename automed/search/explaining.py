@@ -9,7 +9,7 @@ from typing import Any
 
 from automed.data.dataset import Dataset
 from automed.errors import DataError
-from automed.evaluate.decide import DEFAULT, MOST_PROBABLE, Rule
+from automed.evaluate import readout
 from automed.events import Listen
 from automed.explain import stage
 from automed.explain.subject import Arrays, Subject
@@ -43,19 +43,9 @@ def explain_finalist(
     def look() -> None:
         run.log("test_read", reason="explanation", model=finalist.name)
 
-    outcome = stage.explain(
-        subject, data, rule_of(card, data), settings, finalist, listen, rows=rows, new=new, look=look
-    )
+    reading = readout.read(card, data.task, data.classes)
+    outcome = stage.explain(subject, data, reading, settings, finalist, listen, rows=rows, new=new, look=look)
     return outcome.document
-
-
-def rule_of(card: Mapping[str, Any], data: Dataset) -> Rule:
-    """How a model decides, by its card; where it has none the most probable class, or of labels one half."""
-    if thresholds := card.get("threshold"):
-        return Rule(tuple(thresholds), "by the model's card")
-    if data.task == "multilabel":
-        return Rule((DEFAULT,) * len(data.classes), f"{DEFAULT:g} for each label: the model says nothing of thresholds")
-    return Rule(None, MOST_PROBABLE)
 
 
 def known_inputs(path: Path, recipe: Recipe) -> dict[str, dict[str, Any]]:
@@ -101,5 +91,5 @@ def explain_file(
 
     model, card = load(path)
     subject = subject_of(model, data, str(path), card, input_layers=input_layers, output_layer=output_layer)
-    rule = rule_of(card, data)
-    return stage.explain(subject, data, rule, settings, Finalist(folder), listen, rows=rows, new=new).document
+    reading = readout.read(card, data.task, data.classes)
+    return stage.explain(subject, data, reading, settings, Finalist(folder), listen, rows=rows, new=new).document

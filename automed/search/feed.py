@@ -17,6 +17,7 @@ from automed.data.dataset import Dataset
 from automed.models.assembly import as_input
 from automed.models.losses import class_weights, sample_weights
 from automed.models.training import Training
+from automed.search.change import UNCHANGED, Change
 
 IN_MEMORY = 64_000_000  # bytes of inputs that a worker keeps; larger sets are read in shuffled blocks
 BLOCK = 4096  # records of a shuffled block
@@ -30,9 +31,12 @@ class Feed(keras.utils.PyDataset):
     """Training batches (arrays by input, targets (b, K), weights (b,)) of one trial.
 
     Order and mixing depend on `seed` and the epoch alone, so that a trial that goes on sees what it would have seen.
+    Where a change has a penalty, the one-hot group of each record stands behind its target: (b, K + groups).
     """
 
-    def __init__(self, data: Dataset, training: Training, *, seed: int, power: float) -> None:
+    def __init__(
+        self, data: Dataset, training: Training, *, seed: int, power: float, change: Change = UNCHANGED
+    ) -> None:
         super().__init__(workers=1, use_multiprocessing=False)
         self._data, self._training, self._seed = data, training, seed
         self._train = data.part("train")
@@ -40,6 +44,7 @@ class Feed(keras.utils.PyDataset):
         counts = data.targets(self._train).sum(axis=0)
         # Where a record may have several labels, thresholds make up for rare ones: no record weighs more.
         self._weights = class_weights(counts, power) if data.task != "multilabel" else None
+        self._odds, self._weighed, self._beside = self._changed(change)
         self._kept: Mapping[str, npt.NDArray[Any]] | None = None
         if data.nbytes <= IN_MEMORY:
             self._kept = {name: data.take(name, self._train) for name in data.arrays}
@@ -57,11 +62,14 @@ class Feed(keras.utils.PyDataset):
         places = np.arange(step * self._batch, (step + 1) * self._batch) % len(self._order)
         chosen = self._order[places]
         inputs = self._inputs(places, chosen)
-        targets = self._data.targets(self._train[chosen])
+        targets = np.hstack([self._data.targets(self._train[chosen]), self._beside[chosen]])
         if self._training.mix != "none":
             random = np.random.default_rng((self._seed, self._epoch, step))
             inputs, targets = mix(inputs, targets, self._training, random)
-        weights = np.ones(len(targets), np.float32) if self._weights is None else sample_weights(targets, self._weights)
+        if self._weighed:
+            return as_input(inputs), targets[:, :-1], targets[:, -1]
+        classes = targets[:, : len(self._data.classes)]
+        weights = np.ones(len(targets), np.float32) if self._weights is None else sample_weights(classes, self._weights)
         return as_input(inputs), targets, weights
 
     def begin(self, epoch: int) -> None:
@@ -70,15 +78,34 @@ class Feed(keras.utils.PyDataset):
         self._block = None
         random = np.random.default_rng((self._seed, epoch))
         n = len(self._train)
+        records = np.arange(n) if self._odds is None else np.sort(random.choice(n, n, p=self._odds))
         if self._kept is not None:
-            self._order = random.permutation(n)
+            self._order = records[random.permutation(n)]
             return
         # Shuffle short runs over the whole set, then single records within a block of them.
-        runs = np.array_split(np.argsort(self._data.position[self._train], kind="stable"), max(1, n // RUN))
+        in_place = np.argsort(self._data.position[self._train[records]], kind="stable")
+        runs = np.array_split(records[in_place], max(1, n // RUN))
         order = np.concatenate([runs[i] for i in random.permutation(len(runs))])
         for start in range(0, n, BLOCK):
             random.shuffle(order[start : start + BLOCK])
         self._order = order
+
+    def _changed(self, change: Change) -> tuple[npt.NDArray[np.float64] | None, bool, npt.NDArray[np.float32]]:
+        """The odds of drawing each record, whether the loss is weighed anew, and what is mixed as targets are."""
+        odds, columns = None, [np.empty((len(self._train), 0), np.float32)]
+        if change.penalty:
+            assert change.groups is not None
+            columns.append(np.eye(int(change.groups.max()) + 1, dtype=np.float32)[change.groups[self._train]])
+        weighed = change.weights is not None and not change.resample
+        if change.weights is not None:
+            own = change.weights[self._train]
+            if change.resample:
+                odds = own / own.sum()
+            else:
+                if self._weights is not None:
+                    own = own * sample_weights(self._data.targets(self._train), self._weights)
+                columns.append((own / own.mean()).astype(np.float32)[:, None])
+        return odds, weighed, np.hstack(columns)
 
     def _inputs(self, places: npt.NDArray[np.int64], chosen: npt.NDArray[np.int64]) -> Inputs:
         if self._kept is not None:

@@ -4,29 +4,32 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from automed.errors import AutomedError, Interrupted, RunError
 from automed.events import Listen, Note, StageStarted, ignore
 from automed.recipe import Recipe
-from automed.run import Finalist, Run
+from automed.run import Finalist, Run, read_json, write_json
 from automed.runtime import Share
 from automed.search.leaderboard import contenders
-from automed.search.messages import Done, ExplainJob, FinishJob, Told
+from automed.search.messages import AfterJob, Done, ExplainJob, FinishJob, MitigateJob, SitesJob, StressJob, Told
 from automed.search.pool import Death, Pool, Worker
+from automed.search.selection import finalists_wanted
 
 POLL_S = 1.0
 TRIES = 2
 TOLERANCE = 0.005  # of macro-F1, between the model that trained and the one that was saved
 
 
-def make(run: Run, pool: Pool, share: Share, count: int, listen: Listen) -> list[dict[str, Any]]:
-    """Make the `count` best trials into `models/NN-architecture`; those that are there already are kept.
+def make(recipe: Recipe, run: Run, pool: Pool, share: Share, listen: Listen) -> list[dict[str, Any]]:
+    """Make the best trials into `models/NN-architecture`, as many as the recipe asks; what is there already is kept.
 
     Raises:
         RunError: a finalist could not be made, twice.
     """
-    best = list(enumerate(contenders(run)[:count], 1))
+    count = finalists_wanted(recipe.search.finalists, recipe.audit)
+    best = list(enumerate(contenders(run, recipe.audit)[:count], 1))
     _arrange(run, {story.number: run.finalist(rank, story.architecture) for rank, story in best})
     made = []
     for rank, story in best:
@@ -53,19 +56,72 @@ def explain(recipe: Recipe, run: Run, pool: Pool, share: Share, listen: Listen, 
     Returns:
         False where `stop` left some of them for another session.
     """
-    for finalist in run.finalists():
-        there = finalist.explanation.is_file() and finalist.attributions.is_file()
-        if there or recipe.explain.methods == ():
+    left = [one for one in run.finalists() if not (one.explanation.is_file() and one.attributions.is_file())]
+    for finalist in left if recipe.explain.methods != () else ():
+        if not _after(pool, share, ExplainJob(finalist.name), "explained", listen, stop):
+            return False
+    return True
+
+
+def stress(recipe: Recipe, run: Run, pool: Pool, share: Share, listen: Listen, stop: Callable[[], bool]) -> bool:
+    """Test each finalist under corruptions, as `explain` explains."""
+    for finalist in run.finalists() if recipe.evaluate.robustness else ():
+        if finalist.robustness.is_file():
             continue
-        if stop():
+
+        def keep(document: dict[str, Any], file: Path = finalist.robustness) -> None:
+            write_json(file, document)
+
+        if not _after(pool, share, StressJob(finalist.name), "tested under corruptions", listen, stop, keep):
             return False
-        listen(StageStarted("explain", finalist.name))
-        try:
-            _do(pool, share, ExplainJob(finalist.name), listen, stop)
-        except Interrupted:
-            return False
-        except AutomedError as problem:
-            listen(Note(f"{finalist.name} could not be explained: {problem.what}", warning=True))
+    return True
+
+
+def train_again(recipe: Recipe, run: Run, pool: Pool, share: Share, listen: Listen, stop: Callable[[], bool]) -> bool:
+    """Train the best finalist's choices again: in each way of narrowing gaps, and without each site.
+
+    Both only where the recipe asks for it, for each takes as long as a trial or longer.
+    """
+    for finalist in run.finalists()[:1]:
+
+        def keep(document: dict[str, Any], file: Path = finalist.mitigation) -> None:
+            write_json(file, document)
+
+        def keep_sites(document: dict[str, Any], file: Path = finalist.robustness) -> None:
+            write_json(file, {**(read_json(file) if file.is_file() else {}), "sites": document})
+
+        if recipe.audit.mitigate and not finalist.mitigation.is_file():
+            done = _after(pool, share, MitigateJob(finalist.name), "trained to narrow gaps", listen, stop, keep)
+            if not done:
+                return False
+        known = read_json(finalist.robustness) if finalist.robustness.is_file() else {}
+        if recipe.evaluate.sites is not None and "sites" not in known:
+            job = SitesJob(finalist.name)
+            if not _after(pool, share, job, "trained without each site", listen, stop, keep_sites):
+                return False
+    return True
+
+
+def _after(
+    pool: Pool,
+    share: Share,
+    job: AfterJob,
+    what: str,
+    listen: Listen,
+    stop: Callable[[], bool],
+    keep: Callable[[dict[str, Any]], None] = lambda document: None,
+) -> bool:
+    """One job about a finalist that was tested; False where the user stopped it. What fails leaves a note."""
+    if stop():
+        return False
+    if isinstance(job, ExplainJob | StressJob):
+        listen(StageStarted("explain" if isinstance(job, ExplainJob) else "robustness", job.name))
+    try:
+        keep(_do(pool, share, job, listen, stop))
+    except Interrupted:
+        return False
+    except AutomedError as problem:
+        listen(Note(f"{job.name} could not be {what}: {problem.what}", warning=True))
     return True
 
 
@@ -91,6 +147,8 @@ def _arrange(run: Run, wanted: dict[int, Finalist]) -> None:
             # Computed again from the predictions: they name the finalist.
             finalist.scores.unlink(missing_ok=True)
             finalist.report.unlink(missing_ok=True)
+        # It compares the finalists with each other, and these may be others now.
+        finalist.evaluation.unlink(missing_ok=True)
 
 
 def _trial_of(finalist: Finalist) -> int | None:
@@ -107,7 +165,7 @@ def _trial_of(finalist: Finalist) -> int | None:
 def _do(
     pool: Pool,
     share: Share,
-    job: FinishJob | ExplainJob,
+    job: FinishJob | AfterJob,
     listen: Listen = ignore,
     stop: Callable[[], bool] = lambda: False,
 ) -> dict[str, Any]:
@@ -120,13 +178,13 @@ def _do(
             reason = problem.what
             if problem.where:
                 raise
-    if isinstance(job, ExplainJob):
+    if not isinstance(job, FinishJob):
         raise RunError(reason)
     raise RunError(f"the model of trial {job.number} could not be made: {reason}", where=str(job.folder))
 
 
 def _wait(
-    pool: Pool, worker: Worker, job: FinishJob | ExplainJob, listen: Listen, stop: Callable[[], bool]
+    pool: Pool, worker: Worker, job: FinishJob | AfterJob, listen: Listen, stop: Callable[[], bool]
 ) -> dict[str, Any]:
     given = worker.ready
     if given:

@@ -12,7 +12,9 @@ import pandas as pd
 
 import automed.search
 from automed.data.dataset import Dataset, label_columns
-from automed.evaluate.decide import Rule, decide, selection_score
+from automed.evaluate import readout
+from automed.evaluate.decide import selection_score
+from automed.evaluate.readout import Readout
 from automed.recipe import Recipe
 from automed.recipe.load import digest
 from automed.run import Run, disk_errors, now, write_atomically
@@ -36,10 +38,16 @@ def baseline(job: BaselineJob, recipe: Recipe, run: Run, data: Dataset) -> dict[
     predictor = fit(material, seed=recipe.search.seed, seconds=job.seconds)
     parts = {split: data.part(split) for split in JUDGED}
     probabilities = {split: predictor(arrays, data.position[index]) for split, index in parts.items()}
-    _write_predictions(run.baseline(job.name), data, parts, probabilities)
+    reading = _readout(recipe, data, probabilities["validation"])
+    _write_predictions(run.baseline(job.name), data, parts, probabilities, reading)
     validation = parts["validation"]
     score = selection_score(data.task, data.y[validation], probabilities["validation"])
-    return {"name": job.name, "validation": {"macro_f1": score}, "seconds": round(time.monotonic() - started, 2)}
+    return {
+        "name": job.name,
+        "validation": {"macro_f1": score},
+        "seconds": round(time.monotonic() - started, 2),
+        **reading.as_json(),
+    }
 
 
 def finish(job: FinishJob, recipe: Recipe, run: Run, data: Dataset) -> dict[str, Any]:
@@ -64,18 +72,34 @@ def finish(job: FinishJob, recipe: Recipe, run: Run, data: Dataset) -> dict[str,
         finalist.folder.mkdir(parents=True, exist_ok=True)
     parts = {split: data.part(split) for split in JUDGED}
     validation = parts["validation"]
-    # Thresholds belong into the file, so they are fitted before it is written, with the model that goes into it.
-    rule = decide(data.task, data.y[validation], predict(assembled.model, data, validation), classes=data.classes)
-    save(assembled.model, finalist.model, _card(job, recipe, data, rule))
+    # Calibration and thresholds belong into the file, so they are fitted before it is written, with the model in it.
+    reading = _readout(recipe, data, predict(assembled.model, data, validation))
+    save(assembled.model, finalist.model, _card(job, recipe, data, reading))
     model, _ = load(finalist.model)
     probabilities = {split: predict(model, data, index) for split, index in parts.items()}
-    _write_predictions(finalist.predictions, data, parts, probabilities)
-    _write_examples(finalist.examples, data, parts["test"], probabilities["test"], rule)
+    _write_predictions(finalist.predictions, data, parts, probabilities, reading)
+    _write_features(finalist.features, model, data, parts)
+    _write_examples(finalist.examples, data, parts["test"], probabilities["test"], reading)
     score = selection_score(data.task, data.y[validation], probabilities["validation"])
     return {"rank": job.rank, "validation": score, "parameters": int(model.count_params())}
 
 
-def _card(job: FinishJob, recipe: Recipe, data: Dataset, rule: Rule) -> dict[str, Any]:
+def _readout(recipe: Recipe, data: Dataset, raw: npt.NDArray[np.float32]) -> Readout:
+    """What the probabilities of the validation records come to."""
+    validation = data.part("validation")
+    return readout.fit(
+        recipe.evaluate,
+        data.task,
+        data.y[validation],
+        raw,
+        data.patient[validation],
+        classes=data.classes,
+        positive=data.positive,
+        seed=recipe.search.seed,
+    )
+
+
+def _card(job: FinishJob, recipe: Recipe, data: Dataset, reading: Readout) -> dict[str, Any]:
     """What a model must carry to be used and explained away from its run."""
     return {
         "automed": versions()["automed"],
@@ -95,9 +119,8 @@ def _card(job: FinishJob, recipe: Recipe, data: Dataset, rule: Rule) -> dict[str
         "choices": job.choices,
         "trial": job.number,
         "data_fingerprint": data.facts["fingerprint"],
-        # Of each label, fitted on validation; None where the largest probability decides. Not calibrated yet.
-        "threshold": None if rule.thresholds is None else list(rule.thresholds),
-        "temperature": None,
+        # Fitted on validation: what makes the network's probabilities those of natural prevalence, and decisions.
+        **reading.as_json(),
     }
 
 
@@ -111,11 +134,17 @@ def _write_predictions(
     data: Dataset,
     parts: dict[str, npt.NDArray[np.int64]],
     probabilities: dict[str, npt.NDArray[np.float32]],
+    reading: Readout,
 ) -> None:
     index = np.concatenate(list(parts.values()))
+    raw = np.concatenate([probabilities[split] for split in parts])
+    calibrated, decided = reading.probabilities(raw), reading(raw)
     table = {"record": data.record[index], "split": data.split[index], **label_columns(data.y[index])}
-    stacked = np.concatenate([probabilities[split] for split in parts])
-    table.update({f"p_{k}": stacked[:, k].astype(np.float32) for k in range(stacked.shape[1])})
+    table.update({f"p_{k}": raw[:, k].astype(np.float32) for k in range(raw.shape[1])})
+    table.update({f"calibrated_{k}": calibrated[:, k] for k in range(raw.shape[1])})
+    columns = decided[:, None] if decided.ndim == 1 else decided
+    names = ["decided"] if decided.ndim == 1 else [f"decided_{k}" for k in range(decided.shape[1])]
+    table.update(dict(zip(names, columns.T, strict=True)))
     frame = pd.DataFrame(table)
 
     def write(file: Path) -> None:
@@ -124,16 +153,33 @@ def _write_predictions(
     write_atomically(path, write)
 
 
+def _write_features(path: Path, model: Any, data: Dataset, parts: dict[str, npt.NDArray[np.int64]]) -> None:
+    """Keep what the network makes of each validation and test record before it decides, for the audit."""
+    from automed.search.predict import features
+
+    index = np.concatenate(list(parts.values()))
+    found = features(model, data, index)
+    if found is None:
+        return
+    values = found.astype(np.float16)
+
+    def write(file: Path) -> None:
+        with file.open("wb") as stream:
+            np.savez_compressed(stream, record=data.record[index], split=data.split[index].astype(str), features=values)
+
+    write_atomically(path, write)
+
+
 def _write_examples(
-    path: Path, data: Dataset, test: npt.NDArray[np.int64], probabilities: npt.NDArray[np.float32], rule: Rule
+    path: Path, data: Dataset, test: npt.NDArray[np.int64], raw: npt.NDArray[np.float32], reading: Readout
 ) -> None:
     """Keep the cases that a report shows: confidently wrong, least certain, and right (one or more a class)."""
-    y, predicted = data.y[test], rule(probabilities)
+    y, predicted, probabilities = data.y[test], reading(raw), reading.probabilities(raw).astype(np.float32)
     if y.ndim == 1:
         confidence, matches, bears = probabilities.max(1), predicted == y, data.targets(test) == 1
     else:
         # A record is as certain as its least certain label.
-        confidence = np.abs(probabilities - np.array(rule.thresholds)).min(axis=1)
+        confidence = np.abs(probabilities - np.array(reading.rule.thresholds)).min(axis=1)
         matches, bears = (predicted == y).all(axis=1), y == 1
     wrong, right = np.flatnonzero(~matches), np.flatnonzero(matches)
     chosen: dict[int, str] = {}

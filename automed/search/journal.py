@@ -19,6 +19,8 @@ class TrialStory:
     state: str = "open"
     reason: str = ""
     macro_f1: float | None = None
+    worst_group: float | None = None
+    group: str | None = None
     best_epoch: int = 0
     epochs: int = 0
     seconds: float = 0.0
@@ -62,6 +64,8 @@ class Journal:
                 story.epochs = line["epoch"]
                 story.seconds = sum(h["seconds"] for h in story.history)
                 story.macro_f1, story.best_epoch = line["best"], line["best_epoch"]
+                of_best = next((h for h in story.history if h["epoch"] == line["best_epoch"]), line)
+                story.worst_group, story.group = of_best.get("worst_group"), of_best.get("group")
             elif line["event"] == "end":
                 story.state, story.reason = line["state"], line["reason"]
                 if line.get("architecture"):

@@ -5,27 +5,31 @@ from __future__ import annotations
 import statistics
 from typing import Any
 
+from automed.recipe.evaluate import Audit
 from automed.run import Run, read_json
 from automed.search.journal import Journal, TrialStory
+from automed.search.selection import ordered, selection
 
 RANKED = ("complete", "pruned", "interrupted")
 
 
-def contenders(run: Run) -> list[TrialStory]:
-    """Trials that have weights to show, best first."""
-    stories = [s for s in Journal(run).trials().values() if s.state in (*RANKED, "open") and s.macro_f1 is not None]
-    return sorted(stories, key=_order)
+def contenders(run: Run, audit: Audit) -> list[TrialStory]:
+    """Trials that have weights to show, in the order in which they become finalists."""
+    return ordered(_scored(run), audit)
 
 
-def _order(story: TrialStory) -> tuple[float, int, int]:
-    return -(story.macro_f1 or 0.0), story.parameters or 0, story.number
+def _scored(run: Run) -> list[TrialStory]:
+    return [s for s in Journal(run).trials().values() if s.state in (*RANKED, "open") and s.macro_f1 is not None]
 
 
-def build(run: Run, *, trials: int, minutes: float | None, finalists: int, workers: int, used: float) -> dict[str, Any]:
+def build(
+    run: Run, audit: Audit, *, trials: int, minutes: float | None, finalists: int, workers: int, used: float
+) -> dict[str, Any]:
     """The content of leaderboard.json from the journal and the baselines' files.
 
     Args:
         run: the run folder.
+        audit: how finalists are selected.
         trials: asked for.
         minutes: asked for, or None.
         finalists: how many of the best are kept whole.
@@ -33,7 +37,7 @@ def build(run: Run, *, trials: int, minutes: float | None, finalists: int, worke
         used: seconds of search in all sessions.
     """
     stories = Journal(run).trials()
-    best = contenders(run)
+    best = contenders(run, audit)
     rows: list[dict[str, Any]] = []
     for place, story in enumerate(best, 1):
         folder = run.finalist(place, story.architecture).folder if place <= finalists else None
@@ -43,7 +47,7 @@ def build(run: Run, *, trials: int, minutes: float | None, finalists: int, worke
                 "number": story.number,
                 "architecture": story.architecture,
                 "folder": str(folder.relative_to(run.folder)) if folder else None,
-                "validation": {"macro_f1": story.macro_f1},
+                "validation": {"macro_f1": story.macro_f1, "worst_group": story.worst_group, "group": story.group},
                 "parameters": story.parameters,
                 "seconds": round(story.seconds, 2),
                 "epochs": story.epochs,
@@ -71,6 +75,7 @@ def build(run: Run, *, trials: int, minutes: float | None, finalists: int, worke
         "budget": _spent(stories, trials, minutes, used, workers),
         "workers": workers,
         "note": _ahead(rows),
+        "selection": selection(_scored(run), audit),
     }
 
 

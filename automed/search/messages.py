@@ -46,11 +46,36 @@ class ExplainJob:
 
 
 @dataclass(frozen=True)
+class StressJob:
+    """Test a finalist under corruptions; the answer's facts are the content of robustness.json."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class MitigateJob:
+    """Try ways of narrowing gaps with the choices of a finalist; the answer's facts are the content of mitigation.json.
+
+    A stop is asked for by a signal, as in training: see `pool.Worker.cut`.
+    """
+
+    name: str
+
+
+@dataclass(frozen=True)
+class SitesJob:
+    """Train a finalist's choices again without each site; the answer's facts say how it did there."""
+
+    name: str
+
+
+@dataclass(frozen=True)
 class Quit:
     """Leave."""
 
 
-Job = TrainJob | BaselineJob | FinishJob | ExplainJob
+AfterJob = ExplainJob | StressJob | MitigateJob | SitesJob
+Job = TrainJob | BaselineJob | FinishJob | AfterJob
 
 
 @dataclass(frozen=True)
@@ -109,6 +134,8 @@ class Epoch:
     best_epoch: int
     learning_rate: float
     seconds: float
+    worst_group: float | None = None  # macro-F1 of the sensitive group that fares worst in this epoch
+    group: str | None = None
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,13 @@ from typing import Any, Protocol
 
 import keras
 
+from automed.audit.groups import divide
+from automed.audit.worst import Worst, worst_group
 from automed.data.dataset import Dataset
 from automed.errors import TrialError
-from automed.evaluate.decide import selection_score
+from automed.evaluate.decide import decide, selection_score
 from automed.models.assembly import Assembled, InputFacts, assemble
+from automed.models.fairness import EqualisedOdds
 from automed.models.losses import POWERS
 from automed.models.losses import loss as make_loss
 from automed.models.optimisers import optimiser as make_optimiser
@@ -23,6 +26,7 @@ from automed.models.training import training_choices
 from automed.recipe import Recipe
 from automed.runtime import compile_ahead, peak_memory_mb, precision, seed_everything
 from automed.search import checkpoint
+from automed.search.change import UNCHANGED, Change
 from automed.search.checkpoint import Progress
 from automed.search.feed import Feed
 from automed.search.messages import Built, Done, Epoch, TrainJob
@@ -74,11 +78,19 @@ class AskingSpace:
         return Scope(self, prefix)
 
 
-def train(job: TrainJob, recipe: Recipe, data: Dataset, desk: Desk) -> Done:
+def train(job: TrainJob, recipe: Recipe, data: Dataset, desk: Desk, change: Change = UNCHANGED) -> Done:
     """Train one candidate, from its last checkpoint where there is one.
 
+    Args:
+        job: its number, from which the seed follows, and where its checkpoints lie.
+        recipe: how it is trained.
+        data: train and validation are read.
+        desk: where choices come from and epochs are told.
+        change: what is different where choices of an earlier trial are trained again.
+
     Returns:
-        Done with the state: complete (all epochs, or no gain for `train.patience`), pruned, or interrupted.
+        Done with the state: complete (all epochs, or no gain for `train.patience`), pruned, or interrupted; and as
+        facts the peak memory (MB) and the seconds of all epochs so far.
 
     Raises:
         TrialError: the candidate cannot be built or its loss is not a number.
@@ -90,10 +102,13 @@ def train(job: TrainJob, recipe: Recipe, data: Dataset, desk: Desk) -> Done:
     space = Recorder(AskingSpace(desk))
     assembled = assemble(recipe, space, input_facts(data), data.classes)
     training = training_choices(space, recipe, input_facts(data))
-    feed = Feed(data, training, seed=seed, power=POWERS[recipe.train.class_weights])
+    feed = Feed(data, training, seed=seed, power=POWERS[recipe.train.class_weights], change=change)
     model = assembled.train_model
     optimiser = make_optimiser(space, model.trainable_variables, len(feed), recipe.train.epochs, assembled.rates)
-    model.compile(optimizer=optimiser, loss=make_loss(space, data.task), jit_compile=compile_ahead())
+    loss = make_loss(space, data.task)
+    if change.penalty:
+        loss = EqualisedOdds(loss, len(data.classes), change.penalty, several=data.task == "multilabel")
+    model.compile(optimizer=optimiser, loss=loss, jit_compile=compile_ahead())
     # Under float16 Keras wraps the optimiser to scale the loss, and the scale is part of the state.
     model.optimizer.build(model.trainable_variables)
     state = [*model.variables, *model.optimizer.variables]
@@ -110,7 +125,8 @@ def train(job: TrainJob, recipe: Recipe, data: Dataset, desk: Desk) -> Done:
             shuffle=False,
             callbacks=[watcher],
         )
-    return Done(watcher.state, watcher.reason, {"peak_mb": round(peak_memory_mb())})
+    facts = {"peak_mb": round(peak_memory_mb()), "seconds": round(progress.seconds, 3)}
+    return Done(watcher.state, watcher.reason, facts)
 
 
 def input_facts(data: Dataset) -> dict[str, InputFacts]:
@@ -139,6 +155,10 @@ class Watcher(keras.callbacks.Callback):
         self._assembled, self._variables, self._progress = assembled, variables, progress
         self._train, self._data, self._desk, self._folder = recipe.train, data, desk, job.folder
         self._validation = data.part("validation")
+        self._min_group = recipe.audit.min_group
+        self._divisions = [
+            divide(name, values, self._min_group) for name, values in data.attributes(self._validation).items()
+        ]
         self._began = time.monotonic()
         self.state = "complete"
         self.reason = ""
@@ -170,6 +190,7 @@ class Watcher(keras.callbacks.Callback):
         if not math.isfinite(validation_loss):
             raise TrialError(f"probabilities are not numbers after epoch {epoch + 1}")
         score = selection_score(self._data.task, y, probabilities)
+        worst = self._worst(y, probabilities)
         seconds = time.monotonic() - self._began
         rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
         self._remember(epoch + 1, score, validation_loss, seconds)
@@ -182,6 +203,8 @@ class Watcher(keras.callbacks.Callback):
             self._progress.best_epoch,
             rate,
             time.monotonic() - self._began,
+            worst.macro_f1,
+            worst.group,
         )
         word = self._desk.report(message)
         if self._progress.waited >= self._train.patience:
@@ -191,6 +214,10 @@ class Watcher(keras.callbacks.Callback):
             self._stop("pruned", f"behind the others at epoch {epoch + 1}")
         elif word == "stop" and epoch + 1 < self._train.epochs:
             self._stop("interrupted", "the search ended")
+
+    def _worst(self, y: Any, probabilities: Any) -> Worst:
+        decided = decide(self._data.task, y, probabilities)(probabilities)
+        return worst_group(y, decided, len(self._data.classes), self._divisions, self._min_group)
 
     def _remember(self, epoch: int, score: float, validation_loss: float, seconds: float) -> None:
         progress = self._progress

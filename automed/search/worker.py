@@ -16,21 +16,26 @@ from pathlib import Path
 from typing import Any
 
 from automed.data.dataset import Dataset
-from automed.errors import AutomedError, DataError, RunError
+from automed.errors import AutomedError, DataError, Interrupted, RunError
+from automed.events import Event
 from automed.recipe import Recipe, load
 from automed.run import Finalist, Run
 from automed.runtime import memory_mb, prepare_worker
 from automed.search.messages import (
+    AfterJob,
     Answer,
     Ask,
     BaselineJob,
     Built,
     Done,
     Epoch,
+    ExplainJob,
     FinishJob,
     Job,
+    MitigateJob,
     Quit,
     Ready,
+    StressJob,
     Told,
     TrainJob,
     Verdict,
@@ -116,19 +121,43 @@ def _serve(job: Job, desk: Desk, recipe: Recipe, run: Run, data: Dataset) -> Don
 
             done = Done("complete", facts=finish(job, recipe, run, data))
         else:
-            from automed.search.explaining import explain_finalist
-
-            explain_finalist(recipe.explain, run, data, Finalist(run.models / job.name), lambda e: desk.tell(Told(e)))
-            done = Done("complete")
+            done = Done("complete", facts=_of_a_finalist(job, desk, recipe, run, data))
         return Done(done.state, done.reason, done.facts, memory_mb())
     except (EOFError, BrokenPipeError, ConnectionResetError):
         raise
+    except Interrupted as problem:
+        return Done("interrupted", problem.what, memory_mb=memory_mb())
     except (RunError, DataError) as problem:  # a full disk or a missing cache would meet every other candidate too
         return Done("failed", str(problem), {"error": problem}, memory_mb(), fatal=True)
     except AutomedError as problem:
         return Done("failed", str(problem), memory_mb=memory_mb())
     except Exception as problem:  # noqa: BLE001  # whatever a candidate's build or training raises costs that candidate alone
         return Done("failed", _in_words(problem), {"suspect": True}, memory_mb())
+
+
+def _of_a_finalist(job: AfterJob, desk: Desk, recipe: Recipe, run: Run, data: Dataset) -> dict[str, Any]:
+    """What is asked of a finalist that has been tested."""
+    finalist = Finalist(run.models / job.name)
+
+    def listen(event: Event) -> None:
+        desk.tell(Told(event))
+
+    if isinstance(job, ExplainJob):
+        from automed.search.explaining import explain_finalist
+
+        explain_finalist(recipe.explain, run, data, finalist, listen)
+        return {}
+    if isinstance(job, StressJob):
+        from automed.search.judging import stress_finalist
+
+        return stress_finalist(recipe, run, finalist, data, listen)
+    if isinstance(job, MitigateJob):
+        from automed.search.mitigating import mitigate
+
+        return mitigate(recipe, run, finalist, data, listen, lambda: desk.cut)
+    from automed.search.sites import leave_one_site_out
+
+    return leave_one_site_out(recipe, run, finalist, data, listen, lambda: desk.cut)
 
 
 _prepared = False

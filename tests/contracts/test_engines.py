@@ -15,6 +15,7 @@ import pytest
 from automed import recipe
 from automed.errors import MissingExtra, RecipeError, UsageError
 from automed.models.space import FixedSpace, Recorder, Space
+from automed.recipe.evaluate import Audit
 from automed.recipe.schema import Search
 from automed.run import Run
 from automed.search import ENGINES
@@ -270,7 +271,7 @@ class TestEveryEngine:
             journal.write("epoch", number=number, epoch=1, best=value, best_epoch=1, seconds=1.0)
             journal.write("end", number=number, state="complete", reason="")
             values.append(value)
-        best = contenders(Run(tmp_path))[0]
+        best = contenders(Run(tmp_path), Audit())[0]
         assert best.macro_f1 == max(values) == values[best.number]
         assert draw(FixedSpace(best.choices))[0] == best.macro_f1
 
