@@ -52,6 +52,7 @@ inputs:
 split: {by: patient, fractions: {train: 0.6, validation: 0.2, test: 0.2}}
 search: {trials: 3, finalists: 2, architectures: [cnn], workers: 1}
 train: {epochs: 3, patience: 3, batch: 16, augment: []}
+evaluate: {robustness: false}
 explain: {methods: []}
 """,
         encoding="utf-8",

@@ -84,7 +84,16 @@ class TestAWholeSearch:
             assert file.is_file(), file
         assert [f.folder.name for f in run.finalists()] == ["01-cnn", "02-cnn"]
         for finalist in run.finalists():
-            for file in (finalist.model, finalist.predictions, finalist.scores, finalist.examples, finalist.report):
+            for file in (
+                finalist.model,
+                finalist.predictions,
+                finalist.scores,
+                finalist.evaluation,
+                finalist.features,
+                finalist.audit,
+                finalist.examples,
+                finalist.report,
+            ):
                 assert file.is_file(), file
 
     def test_the_manifest_says_done_and_names_versions_and_the_recipe(

@@ -21,6 +21,7 @@ VERBS = Table(
     {
         "search": Entry("automed.cli.search:search", "Search, test and report models for a recipe."),
         "explain": Entry("automed.cli.explain:explain", "Explain what a model says, and test the explanations."),
+        "audit": Entry("automed.cli.audit:audit", "Hold a model against groups of patients, with verdicts."),
         "report": Entry("automed.cli.report:report", "Render the pages of a run again from its files."),
         "doctor": Entry("automed.cli.doctor:doctor", "Show what automed runs on, and train for five seconds."),
         "recipe new": Entry("automed.cli.recipe:new", "Write a recipe to start from."),

@@ -3,25 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from automed.cli import console, options
 
-if TYPE_CHECKING:
-    from automed.recipe import Recipe
-
 
 def explain(
-    model: Annotated[
-        str,
-        typer.Argument(
-            metavar="MODEL",
-            help="A .keras file; or a run, for its best model: its folder, a recipe's name, or latest.",
-            show_default=False,
-        ),
-    ],
+    model: options.Model,
     cases: Annotated[
         int | None, typer.Option("--cases", min=1, max=500, metavar="N", help="Test records to show.")
     ] = None,
@@ -113,6 +103,7 @@ def explain(
       automed explain foreign.keras --data lesions.yaml
     """
     from automed import pipeline
+    from automed.cli import steps
     from automed.errors import UsageError
 
     if data is None and (out is not None or input_layer or output_layer):
@@ -129,13 +120,15 @@ def explain(
         input_layers=tuple(input_layer or ()),
         output_layer=output_layer,
     )
-    display = _display(json=json, quiet=quiet)
+    display = steps.display(json=json, quiet=quiet)
     path = Path(model)
     with display:
         if data is not None:
-            outcome = pipeline.explain_elsewhere(path, _recipe(data, chosen.overrides), chosen, out, display.listen)
+            outcome = pipeline.explain_elsewhere(
+                path, steps.recipe(data, chosen.overrides), chosen, out, display.listen
+            )
         else:
-            run, finalist = _beside(model)
+            run, finalist = steps.beside(model, "explain")
             outcome = pipeline.explain(run, finalist, chosen, display.listen)
     if json:
         console.emit({"folder": str(outcome.folder), "page": outcome.page, **outcome.document})
@@ -161,53 +154,6 @@ def _overrides(
     if not validate:
         found.append("explain.validate=false")
     return tuple(found)
-
-
-def _recipe(name: str, overrides: tuple[str, ...]) -> Recipe:
-    from automed.recipe import load
-    from automed.runtime import environ
-
-    return load(name, overrides, environ=environ())
-
-
-def _beside(model: str) -> tuple[Any, Any]:
-    """The run and the finalist that a person means.
-
-    Raises:
-        UsageError: a model that lies beside no run, or a run without a model.
-    """
-    from automed.cli import runs
-    from automed.errors import DataError, UsageError
-    from automed.run import Finalist, Run
-
-    path = Path(model)
-    if path.suffix == ".keras":
-        if not path.is_file():
-            raise DataError("no such model file", where=model)
-        finalist, folder = Finalist(path.resolve().parent), path.resolve().parent.parent.parent
-        if finalist.model != path.resolve() or not Run(folder).manifest.is_file():
-            raise UsageError(
-                "this model does not lie in the folder of its run",
-                where=model,
-                hint=f"Name the recipe of its data: automed explain {model} --data RECIPE",
-            )
-        return Run(folder), finalist
-    run = runs.find(model)
-    finalists = run.finalists()
-    if not finalists:
-        raise UsageError("this run has no model yet", where=str(run.folder), hint="automed search RUN goes on with it.")
-    return run, finalists[0]
-
-
-def _display(*, json: bool, quiet: bool) -> Any:
-    """A line that is written over on a terminal, nothing where nobody reads it."""
-    import sys
-
-    from automed.cli.plain import Plain, Steps, Warnings
-
-    if json or quiet:
-        return Warnings(console.tell)
-    return Steps() if sys.stderr.isatty() else Plain(console.tell)
 
 
 def _summarise(outcome: Any) -> None:

@@ -60,6 +60,14 @@ Run = Annotated[
         metavar="RUN", help="The folder of a run, its name below reports/, a recipe's name (its newest), or latest."
     ),
 ]
+Model = Annotated[
+    str,
+    typer.Argument(
+        metavar="MODEL",
+        help="A .keras file; or a run, for its best model: its folder, a recipe's name, or latest.",
+        show_default=False,
+    ),
+]
 Settings = Annotated[
     list[str] | None,
     typer.Option(

@@ -1,7 +1,4 @@
-"""The whole story in one screen: prepare, search, make finalists, evaluate, explain, report.
-
-Every stage reads files and writes files; a run that was cut starts again at the first artefact that is missing.
-"""
+"""The main verb: prepare, search, make finalists, judge, stress, explain, audit, report."""
 
 from __future__ import annotations
 
@@ -11,13 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from automed.errors import AutomedError, DataError, Interrupted, RunError, UsageError
-from automed.events import FinalistScored, Listen, StageStarted
+from automed.errors import AutomedError, Interrupted, RunError, UsageError
+from automed.events import Listen, StageStarted
 from automed.models import ARCHITECTURES, offered
+from automed.pipeline.judging import judge_all
+from automed.pipeline.material import prepare_run
 from automed.recipe import Recipe, dump, irregular, load
 from automed.recipe.load import digest
-from automed.run import Finalist, Run, disk_errors, now, read_json, write_json, write_text
-from automed.runtime import environ, git_revision, hardware, peak_memory_mb, prepare_here, versions
+from automed.run import Run, disk_errors, now, read_json, write_json, write_text
+from automed.runtime import environ, git_revision, hardware, peak_memory_mb, versions
 from automed.search import BASELINES
 from automed.search.baselines import suits
 
@@ -124,10 +123,10 @@ def search(recipe: Recipe, run: Run, listen: Listen, stop: Callable[[], bool] = 
 
 def _stages(recipe: Recipe, run: Run, listen: Listen, stop: Callable[[], bool]) -> Outcome:
     from automed.search.conduct import Conductor
-    from automed.search.finalists import explain, make
+    from automed.search.finalists import explain, make, stress, train_again
     from automed.search.pool import Pool
 
-    _prepare(recipe, run, listen)
+    prepare_run(recipe, run, listen)
     if stop():
         raise Interrupted("stopped before the search began", where=str(run.folder))
     pool = Pool(run)
@@ -138,9 +137,10 @@ def _stages(recipe: Recipe, run: Run, listen: Listen, stop: Callable[[], bool]) 
         run.log("searched", whole=whole, seconds=round(conductor.journal.used_seconds(), 1))
         _leaderboard(recipe, run, conductor)
         listen(StageStarted("evaluate", "finalists on the test set"))
-        made = make(run, pool, conductor.shares[0], recipe.search.finalists, listen)
-        finalists = _evaluate(run, made, listen)
-        whole = explain(recipe, run, pool, conductor.shares[0], listen, stop) and whole
+        made = make(recipe, run, pool, conductor.shares[0], listen)
+        finalists = judge_all(recipe, run, made, listen)
+        for later in (stress, explain, train_again):
+            whole = later(recipe, run, pool, conductor.shares[0], listen, stop) and whole
     finally:
         pool.close()
     board = read_json(run.leaderboard)
@@ -159,186 +159,26 @@ def _stages(recipe: Recipe, run: Run, listen: Listen, stop: Callable[[], bool]) 
     return Outcome(run, "done" if whole else "interrupted", board, finalists)
 
 
-@dataclass(frozen=True)
-class Explaining:
-    """What to explain: row numbers, or files of one new record (`FILE`, or `NAME=FILE`); settings of the recipe.
-
-    `input_layers` (`NAME=LAYER`) and `output_layer` say of a foreign model what cannot be told.
-    """
-
-    rows: tuple[int, ...] = ()
-    files: tuple[str, ...] = ()
-    overrides: tuple[str, ...] = ()
-    input_layers: tuple[str, ...] = ()
-    output_layer: str | None = None
-
-
-@dataclass(frozen=True)
-class Explained:
-    """What explaining came to: the content of explain.json, where it lies, and the page that shows it."""
-
-    document: dict[str, Any]
-    folder: Path
-    page: str | None
-
-
-def explain(run: Run, finalist: Finalist, asked: Explaining, listen: Listen) -> Explained:
-    """Explain a finalist beside its run, and render its report again.
-
-    Raises:
-        AutomedError: a record that is not there, a file that cannot be read, a model that cannot be opened, another
-            command that explains the same model.
-    """
-    from automed.data.dataset import Dataset
-    from automed.report.pages import render
-    from automed.search.explaining import explain_finalist
-
-    for override in asked.overrides:
-        key = override.partition("=")[0].strip()
-        if not key.startswith("explain."):
-            raise UsageError(
-                f"--set {key}: beside its run a model is explained on the run's own data; only explain.* may change",
-                hint="Name another recipe with --data.",
-            )
-    recipe = load(run.recipe, asked.overrides, environ=environ())
-    _some_method(recipe)
-    _prepare(recipe, run, listen)
-    data = Dataset.open(run)
-    new = _newcomer(recipe, data.facts["inputs"], asked.files)
-    listen(StageStarted("explain", finalist.name))
-    prepare_here()
-    document = explain_finalist(recipe.explain, run, data, finalist, listen, rows=asked.rows, new=new)
-    run.describe(looks_at_test=run.looks_at_test())
-    render(run)
-    return Explained(document, finalist.folder, str(finalist.report))
-
-
-def explain_elsewhere(model: Path, recipe: Recipe, asked: Explaining, out: Path | None, listen: Listen) -> Explained:
-    """Explain a model away from its run, or one that automed did not make, on the data of a recipe.
-
-    Records are laid out with what the model's card says of its training data, where it has one.
-
-    Raises:
-        AutomedError: as `explain`; also where recipe and model do not fit together.
-    """
-    from automed.data import prepare
-    from automed.data.dataset import Dataset
-    from automed.search.explaining import explain_file, known_inputs
-
-    known = known_inputs(model, recipe)
-    _some_method(recipe)
-    input_layers = _pairs("--input-layer", asked.input_layers)
-    folder = out or model.with_name(f"{model.stem}-explained")
-    with disk_errors(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-    run = Run(folder)
-    facts = prepare.prepare(recipe, run, listen, known)
-    new = _newcomer(recipe, facts["inputs"], asked.files)
-    listen(StageStarted("explain", model.name))
-    prepare_here()
-    document = explain_file(
-        model,
-        Dataset.open(run),
-        recipe.explain,
-        folder,
-        listen,
-        rows=asked.rows,
-        new=new,
-        input_layers=input_layers,
-        output_layer=asked.output_layer,
-    )
-    return Explained(document, folder, None)
-
-
-def _some_method(recipe: Recipe) -> None:
-    if recipe.explain.methods == ():
-        raise UsageError("the recipe asks for no method", where="explain.methods", hint="Name one: --method shap")
-
-
-def _pairs(option: str, texts: tuple[str, ...]) -> dict[str, str]:
-    """NAME=VALUE, each name once."""
-    found: dict[str, str] = {}
-    for text in texts:
-        name, sign, value = text.partition("=")
-        if not (sign and name and value) or name in found:
-            raise UsageError(f"{option} {text}: expected NAME=VALUE, each name once")
-        found[name] = value
-    return found
-
-
-def _newcomer(recipe: Recipe, facts: dict[str, Any], files: tuple[str, ...]) -> dict[str, Any] | None:
-    """The new record in these files, by input; None where there are none."""
-    if not files:
-        return None
-    from automed.data.newcomer import read
-
-    names = list(recipe.inputs)
-    alone = len(names) == len(files) == 1 and not files[0].startswith(f"{names[0]}=")
-    given = {names[0]: files[0]} if alone else _pairs("--input", files)
-    if set(given) != set(names):
-        raise UsageError(
-            f"--input must name a file for each input: {', '.join(names)}",
-            hint="Write " + " ".join(f"--input {name}=FILE" for name in names),
-        )
-    read_in = {name: read(Path(given[name]), recipe.inputs[name], facts[name]) for name in names}
-    counts = {len(values) for values in read_in.values()}
-    if len(counts) > 1:
-        held = ", ".join(f"{name} {len(values)}" for name, values in read_in.items())
-        raise DataError(f"the files hold different numbers of records: {held}", where="--input")
-    return read_in
-
-
 def _architectures(recipe: Recipe, run: Run) -> list[str]:
     """What is searched over, each named once."""
     found = offered(recipe, read_json(run.data)["inputs"])
     return list(dict.fromkeys(name for names in found.values() for name in names))
 
 
-def _prepare(recipe: Recipe, run: Run, listen: Listen) -> None:
-    from automed.data import prepare
-    from automed.data.dataset import Dataset
-
-    if run.data.is_file() and run.splits.is_file():
-        try:
-            Dataset.open(run)
-            return
-        except RunError:
-            pass  # the cache was cleared: decode again, and the same split comes out
-    before = read_json(run.data)["fingerprint"] if run.data.is_file() else None
-    facts = prepare.prepare(recipe, run, listen)
-    if before not in (None, facts["fingerprint"]):
-        raise DataError("the data have changed since this run began", where=str(run.data), hint="Start a new run.")
-    run.log("prepared", fingerprint=facts["fingerprint"])
-    run.describe(data_fingerprint=facts["fingerprint"], phantom=facts["phantom"])
-
-
 def _leaderboard(recipe: Recipe, run: Run, conductor: Any) -> None:
     from automed.search.leaderboard import build
+    from automed.search.selection import finalists_wanted
 
     board = build(
         run,
+        recipe.audit,
         trials=recipe.search.trials,
         minutes=recipe.search.minutes,
-        finalists=recipe.search.finalists,
+        finalists=finalists_wanted(recipe.search.finalists, recipe.audit),
         workers=len(conductor.shares),
         used=conductor.journal.used_seconds(),
     )
     write_json(run.leaderboard, board)
-
-
-def _evaluate(run: Run, made: list[dict[str, Any]], listen: Listen) -> list[dict[str, Any]]:
-    from automed.evaluate.finalist import evaluate
-
-    scored = []
-    for facts in made:
-        finalist = facts["finalist"]
-        if not finalist.scores.is_file():
-            write_json(finalist.scores, evaluate(run, finalist))
-        scores = read_json(finalist.scores)
-        estimate = scores["test"]["macro_f1"]
-        listen(FinalistScored(facts["rank"], facts["architecture"], estimate["value"], estimate["ci95"]))
-        scored.append({**{k: v for k, v in facts.items() if k != "finalist"}, "folder": str(finalist.folder), **scores})
-    return scored
 
 
 def _end(run: Run, status: str) -> None:

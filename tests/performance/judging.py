@@ -1,0 +1,84 @@
+"""How long evaluation and audit of one finalist take, and how much memory: on simulated predictions.
+
+python tests/performance/judging.py [records] [classes] [resamples]
+
+Three attributes of 2, 3 and 6 groups and their crossings; one rival, two baselines; patients of one to three records.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+
+import numpy as np
+
+from automed.audit import stage
+from automed.audit.subject import Subject
+from automed.evaluate import readout
+from automed.evaluate.certainty import conformal
+from automed.evaluate.evaluation import evaluation
+from automed.evaluate.finalist import evaluate
+from automed.evaluate.predictions import Part, Predictions, Task
+from automed.evaluate.questions import questions
+from automed.recipe.evaluate import Audit, Evaluate
+from automed.run import Run
+from automed.runtime import memory_mb, peak_memory_mb
+
+
+def simulated(task: Task, part: np.random.Generator, n: int, skill: float, y: np.ndarray, patient: np.ndarray) -> Part:
+    logits = part.normal(size=(n, len(task.classes))) + skill * np.eye(len(task.classes))[y]
+    raw = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    return Part(np.arange(n), y, raw, patient)
+
+
+def main(n: int, classes: int, resamples: int) -> None:
+    rng = np.random.default_rng(0)
+    task = Task("multiclass", tuple(f"class {k}" for k in range(classes)), (1, 2), 0)
+    share = rng.dirichlet(np.full(classes, 2.0))
+    patient = np.repeat(np.arange(n), rng.integers(1, 4, n))[:n]
+    y, tuned = rng.choice(classes, n, p=share), rng.choice(classes, n // 2, p=share)
+    said = {}
+    for name, skill in (("finalist", 2.2), ("rival", 2.1), ("boosting", 1.6), ("majority", 0.0)):
+        test = simulated(task, rng, n, skill, y, patient)
+        validation = simulated(task, rng, n // 2, skill, tuned, np.arange(n // 2))
+        reading = readout.fit(Evaluate(), "multiclass", tuned, validation.raw, classes=task.classes)
+        said[name] = Predictions(name, task, test, validation, reading)
+    own, rival = said["finalist"], {"rival": said["rival"]}
+    baselines = {name: said[name] for name in ("boosting", "majority")}
+    people = rng.integers(0, [[2], [3], [6]], (3, n))[:, patient]
+    names = {
+        "sex": ["female", "male"],
+        "age_band": ["0-39", "40-59", "60+"],
+        "tone": ["I", "II", "III", "IV", "V", "VI"],
+    }
+    attributes = {name: np.array(values, object)[people[place]] for place, (name, values) in enumerate(names.items())}
+    features = rng.normal(size=(n, 128)).astype(np.float32) + own.test.raw[:, :1].astype(np.float32)
+    settings, before = Audit(), memory_mb()
+    times = {}
+
+    def timed(name: str, work: object) -> object:
+        started = time.monotonic()
+        answer = work()  # type: ignore[operator]
+        times[name] = time.monotonic() - started
+        print(
+            f"{name:12} {times[name]:6.1f} s   peak {peak_memory_mb() - before:5.0f} MB above the imports", flush=True
+        )
+        return answer
+
+    timed("scores", lambda: evaluate(own, baselines, Run.__new__(Run)))
+    timed(
+        "evaluation",
+        lambda: evaluation(
+            own, rival, baselines, Evaluate(), features=features, attributes=attributes, resamples=resamples
+        ),
+    )
+    sample, validated = own.sample(), own.sample("validation")
+    sets = conformal.fit(validated.y, validated.probabilities, 0.9).apply(sample.probabilities)
+    subject = Subject(sample, patient, tuple(questions(sample, task.urgent)), attributes, sets, features)
+    timed("audit", lambda: stage.audit(subject, settings, resamples=resamples))
+    print(f"{'all':12} {sum(times.values()):6.1f} s   {n} records, {classes} classes, {resamples} resamples")
+
+
+if __name__ == "__main__":
+    given = [int(word) for word in sys.argv[1:]]
+    main(*(given + [10_000, 7, 2_000][len(given) :]))
