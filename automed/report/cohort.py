@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from automed.report import words
@@ -27,6 +28,7 @@ PROOFS = {
 # From what must be acted on to what is good to know.
 SEVERITIES = ("leak", "warning", "note")
 SHOWN_ROWS = 20
+URGENT = "urgent"  # the question about all urgent classes together
 
 
 @dataclass(frozen=True)
@@ -99,6 +101,19 @@ class Cohort:
     def labelled(self) -> bool:
         """Whether a record may bear several labels, rather than being of one class."""
         return self.task == "multilabel"
+
+    def question(self, key: str | None) -> str:
+        """What a yes-or-no question asks about: a class or label by its key, all urgent ones, or None for all."""
+        if key is None:
+            return "all " + (words.LABEL if self.labelled else words.CLASS)[1]
+        known = next((label.name for label in self.classes if label.key == key), None)
+        return known or (words.ANY_URGENT if key == URGENT else key)
+
+    def renamed(self, sentence: str, before: str) -> str:
+        """A stage's sentence with the names of classes in place of their keys, where these follow the word `before`."""
+        keys = sorted({label.key for label in self.classes} | {URGENT}, key=len, reverse=True)
+        found = rf"(?<= {before} )({'|'.join(map(re.escape, keys))})(?= is |: |, |\. | reaches )"
+        return re.sub(found, lambda match: self.question(match.group()), sentence)
 
     @property
     def test(self) -> Portion | None:

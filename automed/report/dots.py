@@ -18,9 +18,11 @@ from automed.report.svg import ACCENT, INK, MUTED, SURFACE, WARM, place
 
 ROW = 30  # CSS pixels
 TOP_ROWS = 20
+TOP_GROUPS = 24
 MANY_CLASSES = 12
 COLOURS = {"model": ACCENT, "finalist": ACCENT, "baseline": WARM, "other": MUTED}
 LETTER = 6.6  # CSS pixels: a letter of a label, on average
+NUMBER = 5.6  # likewise of a score
 
 
 @dataclass(frozen=True)
@@ -34,12 +36,13 @@ class Mark:
 
 @dataclass(frozen=True)
 class Plot:
-    """Rows on one axis; `zero` draws the line of no difference."""
+    """Rows on one axis; `zero` draws the line of no difference, `whole` a line at the value of all records together."""
 
     marks: tuple[Mark, ...]
     axis: str
     digits: int = 2
     zero: bool = False
+    whole: float | None = None
 
     @property
     def intervals(self) -> bool:
@@ -47,7 +50,8 @@ class Plot:
 
     @property
     def limits(self) -> tuple[float, float]:
-        found = [v for m in self.marks for v in (m.score.value, m.score.low, m.score.high) if v is not None]
+        values = [self.whole, *(v for m in self.marks for v in (m.score.value, m.score.low, m.score.high))]
+        found = [value for value in values if value is not None]
         return limits([*found, 0.0], whole=False) if self.zero else limits(found, whole=self.intervals)
 
 
@@ -112,8 +116,38 @@ def differences(comparisons: Sequence[Comparison]) -> Figure | None:
         return None
     alt = " ".join(one.sentence for one in comparisons)
     title = f"Difference in macro-F1 from each baseline, with {words.CI}s"
-    plot = Plot(marks, "Right of 0: the model is ahead", zero=True)
-    return render("differences", title, alt, partial(_draw, plot))
+    return differences_of("differences", title, alt, marks, "Right of 0: the model is ahead")
+
+
+def differences_of(name: str, title: str, alt: str, marks: Sequence[Mark], axis: str) -> Figure:
+    """Differences with intervals, one a row, and the line of none; arguments as of `figures.render`."""
+    return render(name, title, alt, partial(_draw, Plot(tuple(marks), axis, zero=True)))
+
+
+def by_group(name: str, metric: str, by: str, rows: Sequence[tuple[str, Score]], whole: Score) -> Figure | None:
+    """One metric in each group of patients; groups that are not estimable keep their row. None where no group is.
+
+    Args:
+        name: of the figure, unique on a page.
+        metric: as "Sensitivity for Melanoma".
+        by: the attribute.
+        rows: group and score.
+        whole: the same of all records together; without a value where it is not known.
+    """
+    drawn = rows[:TOP_GROUPS]
+    marks = tuple(Mark(group, score) for group, score in drawn)
+    known = [(group, score) for group, score in drawn if score.value is not None]
+    if not known:
+        return None
+    (worst, low), (best, high) = (ends(known, key=lambda row: row[1].value or 0.0) for ends in (min, max))
+    alt = f"{metric} by {by}: lowest in {worst}, {low.text}; highest in {best}, {high.text}."
+    unknown = [group for group, score in drawn if score.value is None]
+    alt += f" Not estimable: {words.listing(unknown)}." if unknown else ""
+    notes = ["The dashed line is all records together."] if whole.value is not None else []
+    if len(rows) > len(drawn):
+        notes.append(f"The first {len(drawn)} of {words.plural(len(rows), 'group')} are drawn; all are in the table.")
+    plot = Plot(marks, metric, whole=whole.value)
+    return render(name, f"{metric} by {by}, with {words.CI}s", alt, partial(_draw, plot), note=" ".join(notes))
 
 
 def per_class(classes: Sequence[ClassResult], noun: tuple[str, str] = words.CLASS) -> Figure | None:
@@ -133,18 +167,22 @@ def per_class(classes: Sequence[ClassResult], noun: tuple[str, str] = words.CLAS
 
 def _draw(plot: Plot, width: float) -> tuple[float, Paint]:
     wide = width > NARROW
-    labels = [mark.label if wide else words.brief(mark.label) for mark in plot.marks]
+    labels = [words.brief(m.label) if m.role == "baseline" and not wide else m.label for m in plot.marks]
+    spoken = plot.intervals or any(mark.score.value is None for mark in plot.marks)
     letters = min(max(map(len, labels)), 32 if wide else 17)
     height = ROW * len(plot.marks) + 50.0
 
     def paint(figure: Drawing) -> None:
-        right = (132 if wide else 108) if plot.intervals else 46
+        longest = max(len(mark.score.short(plot.digits)) for mark in plot.marks)
+        right = max(132.0 if wide else 108.0, 12 + longest * NUMBER) if spoken else 46
         axes = place(figure, 16 + letters * LETTER, 4, right, 46)
         low, high = plot.limits
         axes.set_xlim(low, high)
         axes.set_ylim(len(labels) - 0.5, -0.5)
         if plot.zero:
             axes.axvline(0, color=MUTED, linewidth=1.4)
+        if plot.whole is not None:
+            axes.axvline(plot.whole, color=MUTED, linewidth=1.2, linestyle=(0, (4, 3)))
         _dots(axes, plot.marks)
         for row, (mark, label) in enumerate(zip(plot.marks, labels, strict=True)):
             quieter = MUTED if mark.role == "other" else INK

@@ -8,10 +8,15 @@ from automed.errors import AutomedError, RunError
 from automed.recipe import Recipe, load
 from automed.report import words
 from automed.report.artefact import Part, damaged, read
+from automed.report.audit.mitigation import Mitigation, read_mitigation
+from automed.report.audit.read import Audit, read_audit
+from automed.report.audit.selection import Selection, read_selection
 from automed.report.board import Board, Curve, Failure, Row, read_board, read_curves, read_failures
 from automed.report.cohort import Cohort, read_cohort
 from automed.report.examples import Group, read_examples
 from automed.report.explanations.read import Explanations, read_explanations
+from automed.report.performance.read import Performance, read_performance
+from automed.report.performance.robustness import Robustness, read_robustness
 from automed.report.results import METRICS, OF_RANKS, Results, read_results
 from automed.run import Finalist, Run, read_json_lines
 
@@ -75,6 +80,10 @@ class Candidate:
     results: Results | None
     examples: tuple[Group, ...]
     explanations: Explanations | None
+    performance: Performance | None
+    audit: Audit | None
+    mitigation: Mitigation | None
+    robustness: Robustness | None
 
     @property
     def number(self) -> int | None:
@@ -93,6 +102,7 @@ class Facts:
     failures: tuple[Failure, ...]
     curves: tuple[Curve, ...]
     candidates: tuple[Candidate, ...]
+    selection: Selection | None
     origin: Origin
 
     @property
@@ -163,6 +173,8 @@ def gather(run: Run) -> Facts:
     recipe = _recipe(run)
     cohort = read_cohort(run)
     board = read_board(run)
+    finalists = run.finalists()
+    names = {one.name: f"{rank}. {_architecture(one)}" for rank, one in enumerate(finalists, 1)}
     return Facts(
         run.folder.resolve().name,
         _status(run),
@@ -171,24 +183,34 @@ def gather(run: Run) -> Facts:
         board,
         read_failures(run),
         read_curves(run, board),
-        tuple(_candidate(rank, finalist, board, cohort) for rank, finalist in enumerate(run.finalists(), 1)),
+        tuple(_candidate(rank, finalist, board, cohort, names) for rank, finalist in enumerate(finalists, 1)),
+        read_selection(run),
         _origin(run),
     )
 
 
-def _candidate(rank: int, finalist: Finalist, board: Board | None, cohort: Cohort | None) -> Candidate:
+def _architecture(finalist: Finalist) -> str:
+    return words.architecture(finalist.name.partition("-")[2] or finalist.name)
+
+
+def _candidate(
+    rank: int, finalist: Finalist, board: Board | None, cohort: Cohort | None, names: dict[str, str]
+) -> Candidate:
     folder = f"models/{finalist.name}"
     row = next((row for row in (board.trials if board else ()) if row.folder == folder), None)
-    architecture = finalist.name.partition("-")[2] or finalist.name
     return Candidate(
         rank,
         finalist.name,
-        words.architecture(architecture),
+        _architecture(finalist),
         f"{folder}/{finalist.report.name}",
         row,
         read_results(finalist.scores, cohort) if cohort else None,
         read_examples(finalist.examples, cohort) if cohort else (),
         read_explanations(finalist, cohort) if cohort else None,
+        read_performance(finalist.evaluation, cohort, names) if cohort else None,
+        read_audit(finalist.audit, cohort) if cohort else None,
+        read_mitigation(finalist.mitigation, cohort) if cohort else None,
+        read_robustness(finalist.robustness),
     )
 
 

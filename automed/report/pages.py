@@ -11,10 +11,12 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from automed.report import dots, matrix, story, tables, words
+from automed.report.audit import forest, gaps, groups, mitigation
 from automed.report.dots import Mark
 from automed.report.explanations import overview
 from automed.report.facts import Candidate, Facts, gather
 from automed.report.figures import Figure, learning_curves
+from automed.report.performance import calibration, certainty, curves, operating, robustness
 from automed.report.results import Score, Tested, meaning
 from automed.report.svg import drawing
 from automed.run import Run, write_text
@@ -61,6 +63,7 @@ def report(facts: Facts, candidate: Candidate) -> str:
             "confusion": confusion,
         }
         traces = _traces(candidate)
+        drawn = _drawn(candidate)
     told = candidate.explanations
     overviews = [overview.figures(told, method, place) for place, method in enumerate(told.methods)] if told else []
     return _fill(
@@ -70,9 +73,28 @@ def report(facts: Facts, candidate: Candidate) -> str:
         candidate=candidate,
         finding=finding,
         traces=traces,
+        drawn=drawn,
         overviews=overviews,
         root="../../index.html",
     )
+
+
+def _drawn(candidate: Candidate) -> dict[str, Any]:
+    """The figures of what was asked besides scores, within `svg.drawing`, by their part of the page."""
+    told = candidate.performance
+    calibrated, operated, selected = (told.calibration, told.operating, told.selective) if told else (None,) * 3
+    whole: dict[str | None, Score] = {}
+    if told:
+        whole.update(told.sensitivities)
+    if candidate.results:
+        whole[None] = candidate.results.test.score("macro_f1")
+    return {
+        "calibration": calibration.diagrams(calibrated) if calibrated else [],
+        "operating": curves.curves(operated, told.areas) if told and operated else {},
+        "risk": certainty.risk(selected) if selected else None,
+        "groups": forest.figures(candidate.audit, whole) if candidate.audit else {},
+        "robustness": robustness.figures(candidate.robustness) if candidate.robustness else {},
+    }
 
 
 def _confusion(facts: Facts, test: Tested) -> tuple[str, Figure | None]:
@@ -136,12 +158,23 @@ def environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    for function in (words.decimal, words.integer, words.percent, words.duration, words.plural, words.label):
+    for function in (
+        words.decimal,
+        words.integer,
+        words.percent,
+        words.duration,
+        words.plural,
+        words.label,
+        words.capitalize_first,
+        words.headed,
+    ):
         made.filters[function.__name__] = function
     made.filters["listing"] = words.listing
     made.filters["baseline"] = words.baseline
     made.filters["brief"] = words.brief
     made.globals.update(story=story, ci=words.CI, meaning=meaning)
+    # What the tables are headed with.
+    made.globals.update(calibrated=calibration, operated=operating, gapped=gaps, grouped=groups, mitigated=mitigation)
     return made
 
 

@@ -60,18 +60,27 @@ class Score:
         return METRICS.get(self.key, ("", True))[1]
 
     @property
+    def shown(self) -> str:
+        """ ".81", "12.4", "130"; "not estimable" where there is no value."""
+        return "not estimable" if self.value is None else words.decimal(self.value, self._digits)
+
+    @property
     def interval(self) -> str | None:
         """ ".77 to .85"."""
-        return None if self.low is None or self.high is None else words.span(self.low, self.high)
+        return None if self.low is None or self.high is None else words.span(self.low, self.high, self._digits)
 
     @property
     def text(self) -> str:
         """ ".81 (95 % interval .77 to .85)", or "not estimable" with the reason."""
         if self.value is None:
             return f"not estimable ({self.why})"
-        return (
-            f"{words.decimal(self.value)} ({words.CI} {self.interval})" if self.interval else words.decimal(self.value)
-        )
+        return f"{self.shown} ({words.CI} {self.interval})" if self.interval else self.shown
+
+    @property
+    def _digits(self) -> int:
+        """Fewer where the number is larger: a likelihood ratio of 130.27 claims too much."""
+        size = max(abs(end) for end in (self.value, self.low, self.high, 0.0) if end is not None)
+        return 2 if size < 10 else 1 if size < 100 else 0
 
     @property
     def why(self) -> str:
@@ -195,7 +204,8 @@ def read_results(file: Path, cohort: Cohort) -> Results | None:
     if "test" not in found:
         raise damaged(file, "test is missing")
     decision = found.part("decision")
-    thresholds = decision.numbers("thresholds") if "thresholds" in decision else ()
+    # Of two classes there is one threshold, which the operating point shows.
+    thresholds = decision.numbers("thresholds") if "thresholds" in decision and cohort.labelled else ()
     if thresholds and len(thresholds) != len(cohort.classes):
         raise damaged(file, f"decision has {len(thresholds)} thresholds, the data have {len(cohort.classes)} labels")
     # A baseline has thresholds of its own, which no page shows.
@@ -211,7 +221,7 @@ def read_results(file: Path, cohort: Cohort) -> Results | None:
 
 
 def _tested(part: Part, cohort: Cohort, thresholds: tuple[float, ...] = ()) -> Tested:
-    scores = [_score(key, part.part(key)) for key in METRICS if key in part]
+    scores = [read_score(key, part.part(key)) for key in METRICS if key in part]
     per_class = part.part("per_class")
     confusion, tables = _confusion(part.part("confusion"), cohort)
     interval = part.part("interval")
@@ -249,23 +259,25 @@ def _confusion(part: Part, cohort: Cohort) -> tuple[tuple[tuple[int, ...], ...],
 
 
 def _class(label: Label, part: Part, threshold: float | None) -> ClassResult:
-    scores = tuple(_score(key, part.part(key)) for key in CLASS_METRICS)
-    specificity, auroc = (_score(key, part.part(key)) for key in ("specificity", "auroc"))
+    scores = tuple(read_score(key, part.part(key)) for key in CLASS_METRICS)
+    specificity, auroc = (read_score(key, part.part(key)) for key in ("specificity", "auroc"))
     return ClassResult(label, part.count("support") or 0, scores, specificity, auroc, threshold)
 
 
-def _score(key: str, part: Part) -> Score:
+def read_score(key: str, part: Part) -> Score:
+    """One figure as the stages write it: {"value", "ci95", "n", "events", "reason"}."""
     low, high = part.pair("ci95") or (None, None)
     return Score(
-        key, part.number("value"), low, high, part.count("n"), part.count("events"), _reason(part.text("reason"))
+        key, part.number("value"), low, high, part.count("n"), part.count("events"), read_reason(part.text("reason"))
     )
 
 
 def _comparison(baseline: str, metric: str, part: Part) -> Comparison:
     low, high = part.pair("ci95") or (None, None)
     difference = part.number("difference")
-    return Comparison(baseline, metric, difference, low, high, part.number("p"), _reason(part.text("reason")))
+    return Comparison(baseline, metric, difference, low, high, part.number("p"), read_reason(part.text("reason")))
 
 
-def _reason(reason: str | None) -> str | None:
+def read_reason(reason: str | None) -> str | None:
+    """Why a figure has no value or no usual interval, without what every such reason begins with."""
     return reason.removeprefix(_PREFIX) if reason else None

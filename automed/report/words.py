@@ -47,6 +47,7 @@ BASELINES = {
     "kmer": "k-mers with gradient boosting",
     "minirocket": "MiniRocket with ridge regression",
 }
+ANY_URGENT = "any urgent class"  # the question about all urgent classes together
 CLASS, LABEL = ("class", "classes"), ("label", "labels")  # what a record is of: one class, or several labels
 SPLITS = {"train": "training set", "validation": "tuning set", "test": "test set"}
 
@@ -135,6 +136,20 @@ def inline(key: str) -> str:
     return name if name[:2].isupper() or name.startswith(("Brier", "Matthews")) else name[:1].lower() + name[1:]
 
 
+def attribute(key: str) -> str:
+    """A sensitive attribute, or a crossing of two, for people: "sex x age_band" as "sex × age band"."""
+    return key.replace("_", " ").replace(" x ", " × ")
+
+
+def p_value(value: float | None) -> str:
+    """As journals print it: "p < .001", "p = .031", "p = .50"."""
+    if value is None:
+        return "no p"
+    if value < 0.001:
+        return "p\N{NO-BREAK SPACE}<\N{NO-BREAK SPACE}.001"
+    return f"p\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}{decimal(value, 3 if value < 0.0995 else 2)}"
+
+
 def architecture(key: str) -> str:
     """An architecture's name for people: "resnet" as "ResNet"."""
     return " + ".join(ARCHITECTURES.get(part, label(part)) for part in key.split("+"))
@@ -150,7 +165,17 @@ def brief(text: str) -> str:
     return text.removeprefix("the ").removeprefix("gradient ").removesuffix(" class")
 
 
+def headed(name: str) -> str:
+    """A question where it begins a line; names of classes stay as the data have them."""
+    return capitalize_first(name) if name == ANY_URGENT else name
+
+
+def capitalize_first(text: str) -> str:
+    """The text with a capital first letter, and the others as they are: "JPEG" and "mRNA" keep theirs."""
+    return text[:1].upper() + text[1:]
+
+
 def sentence(text: str) -> str:
     """The text with a capital first letter and a full stop."""
     text = text.strip()
-    return text[:1].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) else ".") if text else ""
+    return capitalize_first(text) + ("" if text.endswith((".", "!", "?")) else ".") if text else ""

@@ -60,6 +60,12 @@ def lines(pieces: Sequence[Sequence[Point]], colour: str = "--ink", width: float
     return Markup(f'<path d="{way}" style="fill:none;stroke:var({colour});stroke-width:{width}{dashed}"></path>')
 
 
+def area(points: Iterable[Point], colour: str, opacity: float) -> Markup:
+    """A filled shape with the points as corners."""
+    way = "M" + " ".join(f"{_short(x)} {_short(y)}" for x, y in points) + "z"
+    return Markup(f'<path d="{way}" style="fill:var({colour});fill-opacity:{opacity:.2f}"></path>')
+
+
 def dots(points: Iterable[Point], radius: float, colour: str, opacity: float = 1.0) -> Markup:
     """Filled circles in one path: lines of no length with round ends."""
     way = "".join(f"M{_short(x)} {_short(y)}h0" for x, y in points)
@@ -72,6 +78,13 @@ def label(text: str, x: float, y: float, *, colour: str = "--ink", size: float =
     """Text; what it says is escaped."""
     style = f"fill:var({colour});font-size:{size}px;text-anchor:{anchor}"
     return Markup(f'<text x="{_short(x)}" y="{_short(y)}" style="{style}">') + escape(text) + Markup("</text>")
+
+
+def upright(text: str, x: float, y: float, *, colour: str = "--ink", size: float = 11) -> Markup:
+    """Text that reads from the bottom to the top, with its middle at the point."""
+    style = f"fill:var({colour});font-size:{size}px;text-anchor:middle"
+    place = f'transform="translate({_short(x)} {_short(y)}) rotate(-90)"'
+    return Markup(f'<text {place} style="{style}">') + escape(text) + Markup("</text>")
 
 
 def letter(text: str, x: float, y: float, height: float, steps: int) -> Markup:
