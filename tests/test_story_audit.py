@@ -146,6 +146,11 @@ def test_the_verb_audits_a_model_away_from_its_run(finalist: Finalist, run: Run,
     there, here = read_json(tmp_path / "away-audited" / "scores.json"), read_json(finalist.scores)
     assert there["test"]["macro_f1"]["value"] == pytest.approx(here["test"]["macro_f1"]["value"])
     assert there["test"]["brier"]["value"] == pytest.approx(here["test"]["brier"]["value"], abs=1e-5)
+    thresholds = [
+        [question["threshold"] for question in read_json(file)["operating"]["questions"]]
+        for file in (tmp_path / "away-audited" / "evaluation.json", finalist.evaluation)
+    ]
+    assert thresholds[0] == thresholds[1], "chosen once, and never again on other data"
     assert (tmp_path / "away-audited" / "audit.json").is_file()
 
 

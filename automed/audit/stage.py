@@ -101,7 +101,11 @@ def _probe(subject: Subject, division: Division, settings: Audit, seed: int) -> 
 
 def _sentence(gaps: Sequence[Gap], settings: Audit) -> str:
     counts = {word: sum(gap.verdict == word for gap in gaps) for word in (BEYOND, WITHIN, UNDECIDED)}
-    return (
-        f"Of {len(gaps)} gaps between groups, {counts[BEYOND]} are beyond the limit of {settings.gap:g},"
+    aside = sum(gap.verdict == BEYOND and gap.kind not in settings.gate for gap in gaps)
+    text = (
+        f"Of {len(gaps)} gaps between groups, {counts[BEYOND]} are beyond the limit of {settings.gap:.2f},"
         f" {counts[WITHIN]} are within it, and {counts[UNDECIDED]} could not be decided with these records."
     )
+    if aside:
+        text += f" Of those beyond it, {aside} are of a kind that the recipe does not hold against the model."
+    return text

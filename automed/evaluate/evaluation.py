@@ -14,14 +14,14 @@ from automed.evaluate.calibration.report import describe as calibration
 from automed.evaluate.certainty.conformal import conformal
 from automed.evaluate.certainty.selective import selective
 from automed.evaluate.failures import gallery
+from automed.evaluate.fitted import rule_of
 from automed.evaluate.intervals import RESAMPLES
 from automed.evaluate.multiplicity import comparisons
 from automed.evaluate.operating.report import describe as operating
 from automed.evaluate.precision import precision
 from automed.evaluate.predictions import Predictions
 from automed.evaluate.questions import questions
-from automed.evaluate.sample import Sample
-from automed.recipe.evaluate import Evaluate, Threshold
+from automed.recipe.evaluate import Evaluate
 from automed.run import now
 
 Tell = Callable[[str, int, int], None]
@@ -54,15 +54,14 @@ def evaluation(
         {"finalist", "made", "settings", "calibration": the map, its reason and losses, with "before" and "after" as
         `calibration.report` has them, "operating": as `operating.report`, "prediction_sets": as `certainty.conformal`,
         "selective": as `certainty.selective`, "comparisons": as `multiplicity`, each with "kind" finalist or baseline,
-        "precision": as `precision`, "failures": as `failures`, "seconds"}. What has no validation records to be fitted
-        on is null.
+        "precision": as `precision`, "failures": as `failures`, "seconds"}. What was never fitted, for
+        the model's card says nothing of it, is null.
 
     Raises:
         RunError: another model was tested on other records.
     """
     started = time.monotonic()
     test, codes, seed = own.sample(), own.test.patient, own.task.seed
-    tuned = own.sample("validation") if len(own.validation.record) else None
     others = {**rivals, **baselines}
     for name, other in others.items():
         if not np.array_equal(own.test.record, other.test.record):
@@ -78,13 +77,25 @@ def evaluation(
         return {**own.readout.as_json()["calibration"], **figures}
 
     def operated() -> dict[str, Any] | None:
-        if tuned is None:
+        if not own.fitted.operating:
             return None
         theirs = {name: questions(samples[name], own.task.urgent) for name in baselines}
-        rule = settings.threshold or (Threshold(rule="f1") if own.task.kind == "multilabel" else Threshold())
-        return operating(
-            questions(tuned, own.task.urgent), asked, rule, settings.prevalence, theirs, codes, resamples, seed
-        )
+        rule = rule_of(settings, own.task.kind)
+        # Every threshold is known, so the questions of validation are not asked again.
+        known = own.fitted.operating
+        return operating(asked, asked, rule, settings.prevalence, theirs, codes, resamples, seed, known)
+
+    def covered() -> dict[str, Any] | None:
+        if not own.fitted.sets and own.task.kind != "multilabel":
+            return None
+        coverage, sets = settings.coverage, own.fitted.sets
+        return conformal(test, test, codes, coverage, resamples=resamples, seed=seed, given=sets)
+
+    def answered() -> dict[str, Any] | None:
+        abstain = own.fitted.abstain
+        if abstain is None:
+            return None
+        return selective(test, test, codes, abstain.accept, resamples=resamples, seed=seed, given=abstain)
 
     def compared() -> list[dict[str, Any]]:
         found = comparisons(samples, codes, own.name, resamples=resamples, seed=seed)
@@ -96,8 +107,8 @@ def evaluation(
     parts: dict[str, Callable[[], Any]] = {
         "calibration": calibrated,
         "operating": operated,
-        "prediction_sets": lambda: _fitted(tuned, conformal, test, codes, settings.coverage, resamples, seed),
-        "selective": lambda: _fitted(tuned, selective, test, codes, settings.accept, resamples, seed),
+        "prediction_sets": covered,
+        "selective": answered,
         "comparisons": compared,
         "precision": lambda: precision(test, asked, codes, resamples=resamples, seed=seed),
         "failures": failed,
@@ -107,15 +118,3 @@ def evaluation(
         told[name] = part()
     tell("evaluating", len(parts), len(parts))
     return told | {"seconds": round(time.monotonic() - started, 2)}
-
-
-def _fitted(
-    tuned: Sample | None,
-    measure: Callable[..., dict[str, Any]],
-    test: Sample,
-    codes: NDArray[np.int64],
-    wanted: float,
-    resamples: int,
-    seed: int,
-) -> dict[str, Any] | None:
-    return None if tuned is None else measure(tuned, test, codes, wanted, resamples=resamples, seed=seed)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from automed.errors import DataError, RunError
-from automed.evaluate import readout
+from automed.evaluate import fitted, readout
+from automed.evaluate.fitted import Fitted
 from automed.evaluate.readout import Readout
 from automed.evaluate.sample import Sample, collect
 from automed.recipe.evaluate import Evaluate
@@ -60,6 +61,7 @@ class Predictions:
         test: of the test records.
         validation: of the validation records.
         readout: fitted on the latter.
+        fitted: what else was fitted there.
     """
 
     name: str
@@ -67,6 +69,7 @@ class Predictions:
     test: Part
     validation: Part
     readout: Readout
+    fitted: Fitted = field(default_factory=Fitted)
 
     def sample(self, split: str = "test") -> Sample:
         """Records with calibrated probabilities and the model's decisions."""
@@ -136,7 +139,11 @@ def read(name: str, file: Path, run: Run, settings: Evaluate, card: Mapping[str,
             )
     if not len(test.record):
         raise DataError("there is no test record", where=str(file), hint="Give the split a test part.")
-    return Predictions(name, task, test, validation, _reading(settings, task, validation, card))
+    said = Predictions(name, task, test, validation, _reading(settings, task, validation, card))
+    known = fitted.read(card)
+    if not known.operating and len(validation.record):
+        known = fitted.fit(settings, said.sample("validation"), task.urgent)
+    return replace(said, fitted=known)
 
 
 def _reading(settings: Evaluate, task: Task, validation: Part, card: Mapping[str, Any]) -> Readout:

@@ -185,16 +185,11 @@ def _audited(
 ) -> dict[str, Any]:
     from automed.audit import stage
     from automed.audit.subject import Subject
-    from automed.evaluate.certainty import conformal
     from automed.evaluate.questions import questions
 
     sample = own.sample()
-    tuned = own.sample("validation") if len(own.validation.record) and own.task.kind != "multilabel" else None
-    sets = (
-        None
-        if tuned is None
-        else conformal.fit(tuned.y, tuned.probabilities, recipe.evaluate.coverage).apply(sample.probabilities)
-    )
+    marginal = own.fitted.sets.get("marginal")
+    sets = None if marginal is None else marginal.apply(sample.probabilities)
     subject = Subject(
         sample,
         own.test.patient,

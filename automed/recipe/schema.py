@@ -181,8 +181,9 @@ class Pretrained(Part):
 
 
 class Report(Part):
-    """Who reads the pages."""
+    """Who reads the pages: how many readers review, and the language."""
 
+    language: Literal["en", "zh"] = "en"
     reviewers: Annotated[int, Field(ge=1)] = 2
 
 

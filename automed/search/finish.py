@@ -12,9 +12,11 @@ import pandas as pd
 
 import automed.search
 from automed.data.dataset import Dataset, label_columns
-from automed.evaluate import readout
+from automed.evaluate import fitted, readout
 from automed.evaluate.decide import selection_score
+from automed.evaluate.fitted import Fitted
 from automed.evaluate.readout import Readout
+from automed.evaluate.sample import collect
 from automed.recipe import Recipe
 from automed.recipe.load import digest
 from automed.run import Run, disk_errors, now, write_atomically
@@ -73,8 +75,9 @@ def finish(job: FinishJob, recipe: Recipe, run: Run, data: Dataset) -> dict[str,
     parts = {split: data.part(split) for split in JUDGED}
     validation = parts["validation"]
     # Calibration and thresholds belong into the file, so they are fitted before it is written, with the model in it.
-    reading = _readout(recipe, data, predict(assembled.model, data, validation))
-    save(assembled.model, finalist.model, _card(job, recipe, data, reading))
+    raw = predict(assembled.model, data, validation)
+    reading = _readout(recipe, data, raw)
+    save(assembled.model, finalist.model, _card(job, recipe, data, raw, reading))
     model, _ = load(finalist.model)
     probabilities = {split: predict(model, data, index) for split, index in parts.items()}
     _write_predictions(finalist.predictions, data, parts, probabilities, reading)
@@ -99,7 +102,9 @@ def _readout(recipe: Recipe, data: Dataset, raw: npt.NDArray[np.float32]) -> Rea
     )
 
 
-def _card(job: FinishJob, recipe: Recipe, data: Dataset, reading: Readout) -> dict[str, Any]:
+def _card(
+    job: FinishJob, recipe: Recipe, data: Dataset, raw: npt.NDArray[np.float32], reading: Readout
+) -> dict[str, Any]:
     """What a model must carry to be used and explained away from its run."""
     return {
         "automed": versions()["automed"],
@@ -121,7 +126,22 @@ def _card(job: FinishJob, recipe: Recipe, data: Dataset, reading: Readout) -> di
         "data_fingerprint": data.facts["fingerprint"],
         # Fitted on validation: what makes the network's probabilities those of natural prevalence, and decisions.
         **reading.as_json(),
+        **_fitted(recipe, data, raw, reading).as_json(),
     }
+
+
+def _fitted(recipe: Recipe, data: Dataset, raw: npt.NDArray[np.float32], reading: Readout) -> Fitted:
+    """Operating points, prediction sets and abstaining, from what the network says of the validation records."""
+    validation = data.part("validation")
+    sample = collect(
+        data.y[validation],
+        reading.probabilities(raw),
+        predicted=reading(raw),
+        positive=data.positive,
+        classes=data.classes,
+        task=data.task,
+    )
+    return fitted.fit(recipe.evaluate, sample, data.urgent)
 
 
 def _without_cache(entry: dict[str, Any]) -> dict[str, Any]:

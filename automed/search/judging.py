@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from automed.data.dataset import Dataset
 from automed.errors import RunError
-from automed.evaluate import readout
+from automed.evaluate import fitted, readout
 from automed.evaluate.predictions import Part, Predictions, Task
 from automed.events import Listen
 from automed.explain.foreign import subject_of
@@ -46,7 +46,7 @@ def predict_file(path: Path, data: Dataset, recipe: Recipe) -> tuple[Predictions
                 hint="The model is broken: its training diverged, or its file was changed.",
             )
         parts[split] = Part(data.record[index], data.y[index], raw, data.patient[index])
-    said_of = Predictions(path.stem, task, parts["test"], parts["validation"], _reading(card, data))
+    said_of = Predictions(path.stem, task, parts["test"], parts["validation"], _reading(card, data), fitted.read(card))
     return said_of, _features(subject.model, data)
 
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import sys
 import time
+from dataclasses import replace
 
 import numpy as np
 
 from automed.audit import stage
 from automed.audit.subject import Subject
-from automed.evaluate import readout
-from automed.evaluate.certainty import conformal
+from automed.evaluate import fitted, readout
 from automed.evaluate.evaluation import evaluation
 from automed.evaluate.finalist import evaluate
 from automed.evaluate.predictions import Part, Predictions, Task
@@ -42,7 +42,8 @@ def main(n: int, classes: int, resamples: int) -> None:
         test = simulated(task, rng, n, skill, y, patient)
         validation = simulated(task, rng, n // 2, skill, tuned, np.arange(n // 2))
         reading = readout.fit(Evaluate(), "multiclass", tuned, validation.raw, classes=task.classes)
-        said[name] = Predictions(name, task, test, validation, reading)
+        one = Predictions(name, task, test, validation, reading)
+        said[name] = replace(one, fitted=fitted.fit(Evaluate(), one.sample("validation"), task.urgent))
     own, rival = said["finalist"], {"rival": said["rival"]}
     baselines = {name: said[name] for name in ("boosting", "majority")}
     people = rng.integers(0, [[2], [3], [6]], (3, n))[:, patient]
@@ -72,8 +73,8 @@ def main(n: int, classes: int, resamples: int) -> None:
             own, rival, baselines, Evaluate(), features=features, attributes=attributes, resamples=resamples
         ),
     )
-    sample, validated = own.sample(), own.sample("validation")
-    sets = conformal.fit(validated.y, validated.probabilities, 0.9).apply(sample.probabilities)
+    sample = own.sample()
+    sets = own.fitted.sets["marginal"].apply(sample.probabilities)
     subject = Subject(sample, patient, tuple(questions(sample, task.urgent)), attributes, sets, features)
     timed("audit", lambda: stage.audit(subject, settings, resamples=resamples))
     print(f"{'all':12} {sum(times.values()):6.1f} s   {n} records, {classes} classes, {resamples} resamples")

@@ -23,6 +23,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -37,6 +38,7 @@ from automed.evaluate.shares import Share, shares
 
 ROUNDING = 1e-8  # MAPIE's: one probability computed twice, in two libraries, is still in the set
 FREQUENT = 10
+KINDS = {"marginal": False, "by_class": True}  # name -> whether each class has a threshold of its own
 NOT_OF_LABELS = (
     "not applicable: a record may bear several labels, and a set of the labels that are each possible promises "
     "nothing about all of them together"
@@ -177,6 +179,7 @@ def conformal(
     *,
     resamples: int = RESAMPLES,
     seed: int = 0,
+    given: Mapping[str, Sets] = MappingProxyType({}),
 ) -> dict[str, Any]:
     """Both kinds of prediction sets, fitted on validation and measured on test.
 
@@ -187,6 +190,7 @@ def conformal(
         coverage: the promise.
         resamples: of the bootstrap.
         seed: of the bootstrap.
+        given: "marginal" and "by_class" sets that were fitted before, as the model's card holds them.
 
     Returns:
         {"coverage": promised, "reason": why there are none, or null, "marginal": {"sets": Sets.as_json(), "expected":
@@ -196,8 +200,8 @@ def conformal(
     if test.task == "multilabel":
         return {"coverage": coverage, "reason": NOT_OF_LABELS, "marginal": None, "by_class": None}
     found: dict[str, Any] = {"coverage": coverage, "reason": None}
-    for name, by_class in (("marginal", False), ("by_class", True)):
-        sets = fit(validation.y, validation.probabilities, coverage, by_class)
+    for name, by_class in KINDS.items():
+        sets = given.get(name) or fit(validation.y, validation.probabilities, coverage, by_class)
         found[name] = {
             "sets": sets.as_json(),
             "expected": [list(limits) for limits in sets.expected],

@@ -124,6 +124,7 @@ def selective(
     *,
     resamples: int = RESAMPLES,
     seed: int = 0,
+    given: Abstain | None = None,
 ) -> dict[str, Any]:
     """The risk-coverage curve of the test, and what abstaining by a threshold of validation does there.
 
@@ -134,6 +135,7 @@ def selective(
         accept: the largest accepted share of errors among answered records.
         resamples: of the bootstrap.
         seed: of the bootstrap.
+        given: the threshold that was chosen before, as the model's card holds it.
 
     Returns:
         {"certainty": what it is, in words, "error": share of errors among all, "curve": [{"answered": share, "error":
@@ -144,7 +146,7 @@ def selective(
         label, "error": among its answered}}}}; error, aurc, excess and everything in test are figures with value, ci95,
         n, events and reason.
     """
-    abstain = choose(validation, accept)
+    abstain = given or choose(validation, accept)
     least = "of the least certain label" if test.task == "multilabel" else "of the class decided for"
     return {
         "certainty": f"probability {least}",

@@ -108,8 +108,8 @@ def rates(
         seed: fixes the draws.
 
     Returns:
-        prevalence, sensitivity, specificity, ppv, npv, flagged (the share), accuracy, f1, lr_positive, lr_negative and
-        nne (number needed to evaluate: flagged records a right one); with `prevalence` also ppv_at_prevalence,
+        prevalence, sensitivity, specificity, ppv, npv, flagged and missed (shares of all), accuracy, f1, lr_positive,
+        lr_negative and nne (number needed to evaluate: flagged records a right one); with `prevalence` also ppv_at_prevalence,
         npv_at_prevalence and nne_at_prevalence. What is infinite is not estimable.
 
     Raises:
@@ -167,6 +167,7 @@ def _shares(counts: Floats) -> dict[str, Floats]:
         "ppv": ratio(hits, hits + alarms),
         "npv": ratio(left, left + missed),
         "flagged": ratio(hits + alarms, total),
+        "missed": ratio(missed, total),
         "accuracy": ratio(hits + left, total),
         "f1": ratio(2 * hits, 2 * hits + alarms + missed),
     }
@@ -221,6 +222,7 @@ _UNDEFINED = {
     "ppv": "no record is flagged",
     "npv": "every record is flagged",
     "flagged": "there are no records",
+    "missed": "there are no records",
     "accuracy": "there are no records",
     "f1": "no record is flagged or to be answered with yes",
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from automed.evaluate.intervals import RESAMPLES, Estimate, encode
 from automed.evaluate.operating.curves import Curve, PrecisionRecall, Roc
 from automed.evaluate.operating.rates import Counts
 from automed.evaluate.operating.resampling import Measure, resampled
+from automed.evaluate.operating.tally import tally
 from automed.evaluate.operating.threshold import Operating, choose
 from automed.evaluate.operating.utility import Band, DecisionCurve, NetBenefit
 from automed.evaluate.questions import Question
@@ -35,6 +37,7 @@ def describe(
     patient: ArrayLike | None = None,
     resamples: int = RESAMPLES,
     seed: int = 0,
+    given: Mapping[str, Operating] = MappingProxyType({}),
 ) -> dict[str, Any]:
     """Choose each question's threshold on validation and measure on the test what it yields.
 
@@ -48,6 +51,7 @@ def describe(
         patient: (n,) keys of the patients of the test records; None where every record is a patient of its own.
         resamples: how many to draw.
         seed: fixes the draws.
+        given: by key of a question the threshold that was chosen before, as the model's card holds it.
 
     Returns:
         {"rule": {"rule", "value"}, "interval": {"method", "level", "resamples", "seed", "bands": "pointwise"},
@@ -60,8 +64,9 @@ def describe(
         "baselines": {name: likewise}, "at_threshold": {"net_benefit" | "standardised" | "gain": as above,
         "over": {name: as above}}, "useful": [[from, to]], "sentence", "reason"},
         "roc": {"x": [false-positive rates], "y": [sensitivities], "band": {"x" | "lower" | "upper": [101]}, "reason"},
-        "pr": {"x": [recalls], "y": [precisions], "band": likewise, "reason"}}.
-        Lists are empty where "reason" says why; numbers have 4 significant digits.
+        "pr": {"x": [recalls], "y": [precisions], "band": likewise, "reason"},
+        "counts": {"thresholds", "hits", "alarms": [k], "positives", "negatives", "complete"}, as `Tally`}.
+        Lists are empty where "reason" says why; numbers have 4 significant digits, those of "counts" decide likewise.
 
     Raises:
         DataError: there are no test records, or questions, records or lengths disagree.
@@ -73,7 +78,7 @@ def describe(
     codes = encode(patient, len(questions_test[0].truth))
     each = [
         _Asked(
-            choose(rule, validation.truth, validation.probability),
+            given.get(question.key) or choose(rule, validation.truth, validation.probability),
             question,
             _expected(question, keys, prevalences),
             {name: theirs[k].probability for name, theirs in baselines.items()},
@@ -139,6 +144,7 @@ class _Asked:
             "decision_curve": _decision_curve(self.benefit.curve(drawn["benefit"], codes)),
             "roc": _curve(self.roc.curve(drawn["roc"], codes)),
             "pr": _curve(self.pr.curve(drawn["pr"], codes)),
+            "counts": tally(self.counts.truth, self.benefit.probability, operating.threshold).as_json(),
         }
 
 

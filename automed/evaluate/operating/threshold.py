@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -40,6 +42,15 @@ class Operating:
     def flag(self, probability: ArrayLike) -> NDArray[np.bool_]:
         """Answer the question about other records: floats (n,) to bool (n,)."""
         return np.asarray(np.asarray(probability, dtype=np.float64) >= self.threshold)
+
+    def as_json(self) -> dict[str, Any]:
+        """Its fields: what `read` takes back."""
+        return asdict(self)
+
+    @classmethod
+    def read(cls, stored: Mapping[str, Any]) -> Operating:
+        """The threshold that `as_json` wrote."""
+        return cls(**{field.name: stored[field.name] for field in fields(cls)})
 
 
 def choose(rule: Threshold, truth: ArrayLike, probability: ArrayLike) -> Operating:
