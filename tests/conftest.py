@@ -8,6 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from commandline import Command, Ended
+from hypothesis import settings
+
+# A law is about values: how long an example takes on a busy machine says nothing of it.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
 
 
 @pytest.fixture(scope="session", autouse=True)
