@@ -141,14 +141,16 @@ def _arrange(run: Run, wanted: dict[int, Finalist]) -> None:
     for folder in list(run.models.iterdir()) if run.models.is_dir() else ():
         if folder not in aside_now:
             shutil.rmtree(folder)
+    settled = len(kept) == len(wanted) and all(same for _, _, same in kept)
     for aside, finalist, same in kept:
         aside.rename(finalist.folder)
         if not same:
             # Computed again from the predictions: they name the finalist.
             finalist.scores.unlink(missing_ok=True)
             finalist.report.unlink(missing_ok=True)
-        # It compares the finalists with each other, and these may be others now.
-        finalist.evaluation.unlink(missing_ok=True)
+        if not settled:
+            # It compares the finalists with each other, and these are others now.
+            finalist.evaluation.unlink(missing_ok=True)
 
 
 def _trial_of(finalist: Finalist) -> int | None:
