@@ -43,6 +43,14 @@ def test_two_classes_are_decided_at_the_threshold_of_the_positive_one(positive: 
     assert "tuning set" in reading.rule.reason
 
 
+def test_a_model_that_says_the_same_of_all_decides_for_the_majority() -> None:
+    """No threshold tells its records apart; flagging them all would make the majority baseline the minority's."""
+    y, _ = network(200, 2, rare=0.3)
+    raw = np.full((200, 2), [0.77, 0.23])
+    reading = readout.fit(Evaluate(), "multiclass", y, raw, classes=("common", "rare"))
+    assert (reading(raw) == 0).all() and "same probability" in reading.rule.reason
+
+
 def test_a_wanted_sensitivity_is_reached_on_validation() -> None:
     """And stands in the reason."""
     y, raw = network(300, 2)

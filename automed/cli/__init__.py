@@ -23,6 +23,8 @@ VERBS = Table(
         "explain": Entry("automed.cli.explain:explain", "Explain what a model says, and test the explanations."),
         "audit": Entry("automed.cli.audit:audit", "Hold a model against groups of patients, with verdicts."),
         "report": Entry("automed.cli.report:report", "Render the pages of a run again from its files."),
+        "compare": Entry("automed.cli.compare:compare", "Put the best models of several runs on one page."),
+        "review import": Entry("automed.cli.review:import_", "Add what readers answered in a report's review."),
         "doctor": Entry("automed.cli.doctor:doctor", "Show what automed runs on, and train for five seconds."),
         "recipe new": Entry("automed.cli.recipe:new", "Write a recipe to start from."),
         "recipe check": Entry("automed.cli.recipe:check", "Say what is wrong with a recipe."),
@@ -37,6 +39,7 @@ VERBS = Table(
     },
 )
 FAMILIES = {
+    "review": "What readers say of a model's cases.",
     "recipe": "Write, check and show recipes.",
     "data": "Check the data of a recipe; look after the cache.",
     "data cache": "What is decoded once and kept for every trial.",

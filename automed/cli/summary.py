@@ -72,6 +72,10 @@ def print_outcome(
         n = finalists[0]["test"]["n"]
         out.print(f"\non the test set, n = {n:,}; intervals by bootstrap over patients\n")
         out.print(tested(finalists))
+    if finalists and (groups := finalists[0].get("audit")):
+        out.print(Text(f"\ngroups: {groups['sentence']}", "red" if groups["verdict"] == "beyond" else ""))
+    if (chosen := board.get("selection")) and not chosen["same"] and chosen["fair"]:
+        out.print(Text(f"selection: {chosen['sentence']}"))
     if board.get("note"):
         out.print(Text(f"note: {board['note']}", "yellow"))
     out.print(f"\nreport  {index}", soft_wrap=True)

@@ -22,6 +22,8 @@ from automed.evaluate.operating.threshold import choose as choose_threshold
 from automed.evaluate.sample import whole
 from automed.recipe.evaluate import Evaluate, Threshold
 
+TIED = 1e-9  # probabilities that differ by less are one
+
 
 @dataclass(frozen=True)
 class Readout:
@@ -116,6 +118,8 @@ def _rule(
     if len(classes) > 2:
         return Rule(None, MOST_PROBABLE)
     column = len(classes) - 1 if positive is None else positive
+    if np.ptp(calibrated[:, column]) < TIED:
+        return Rule(None, f"{MOST_PROBABLE}: all records have the same probability, so no threshold tells them apart")
     truth = whole(y, len(classes), "reference") == column
     one = choose_threshold(wanted or Threshold(), truth, calibrated[:, column])
     return Rule((one.threshold,), one.reason, column)

@@ -33,7 +33,7 @@ def judge_all(recipe: Recipe, run: Run, made: list[dict[str, Any]], listen: List
         listen: hears each score.
 
     Returns:
-        For each the same facts with what scores.json holds.
+        For each the same facts with what scores.json holds, and of the audit its verdict and sentence.
     """
     from automed.evaluate import predictions
     from automed.evaluate.evaluation import evaluation
@@ -68,7 +68,10 @@ def judge_all(recipe: Recipe, run: Run, made: list[dict[str, Any]], listen: List
             write_json(finalist.evaluation, told)
         if not finalist.audit.is_file():
             write_json(finalist.audit, _audited(own, finalist, attributes, recipe, listen))
-        scored.append({**{k: v for k, v in facts.items() if k != "finalist"}, "folder": str(finalist.folder), **scores})
+        audited = read_json(finalist.audit)
+        known = {k: v for k, v in facts.items() if k != "finalist"}
+        groups = {"verdict": audited["verdict"], "sentence": audited["sentence"]}
+        scored.append({**known, "folder": str(finalist.folder), "audit": groups, **scores})
     return scored
 
 
