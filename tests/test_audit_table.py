@@ -159,6 +159,36 @@ def test_intervals_are_those_of_drawing_patients_one_by_one() -> None:
         assert row["figures"]["coverage"]["ci95"] == limits(np.mean, made.sets[np.arange(150), sample.y])
 
 
+def test_the_interval_of_ece_is_freed_of_what_the_same_draws_show_by_chance() -> None:
+    """Limits by a loop that writes out the drawn patients' records, bin by bin, on the records of the group."""
+    made, resamples, seed = subject(150, classes=2), 60, 7
+    division = divide("a", column(150), 20)
+    rows = describe(made, division, 20, resamples, seed)
+    patients = int(made.patient.max()) + 1
+    drawn = np.random.default_rng(seed).integers(0, patients, size=(resamples, patients))
+    records = [np.concatenate([np.flatnonzero(made.patient == one) for one in patient]) for patient in drawn]
+    asked = made.questions[0]
+    gap = asked.truth - asked.probability
+    for code, row in enumerate(rows):
+        inside = np.flatnonzero(division.code == code)
+        limits = np.quantile(asked.probability[inside], np.linspace(0, 1, len(inside) // 20 + 1))[1:-1]
+        bins = np.searchsorted(limits, asked.probability)
+
+        def gaps(chosen: NDArray[np.int64], bins: Any = bins, size: int = len(limits) + 1) -> NDArray[np.float64]:
+            return np.array([gap[chosen][bins[chosen] == k].sum() for k in range(size)])
+
+        whole, groups = gaps(inside), [chosen[division.code[chosen] == code] for chosen in records]
+        value = np.abs(whole).sum() / len(inside)
+        errors = np.array([np.abs(gaps(chosen)).sum() / len(chosen) for chosen in groups])
+        alone = np.array([np.abs(gaps(chosen) - whole).sum() / len(inside) for chosen in groups])
+        low, high = value + np.percentile(errors, (2.5, 97.5)) - errors.mean()
+        floor = 0.0 if value <= np.percentile(alone, 97.5) else np.sqrt(max(low**2 - alone.mean() ** 2, 0.0))
+        ceiling = np.sqrt(max(high**2 - alone.mean() ** 2, 0.0))
+        figure = row["questions"]["1"]["ece"]
+        assert figure["value"] == pytest.approx(value, abs=1e-12)
+        assert figure["ci95"] == pytest.approx([floor, max(ceiling, value)], abs=1e-9)
+
+
 def test_a_patient_with_records_in_two_groups_is_drawn_for_both() -> None:
     """Where every patient has the same record in each of two groups, both have the same figures and intervals."""
     one = subject(200, per_patient=1)

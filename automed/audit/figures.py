@@ -13,7 +13,7 @@ from sklearn.metrics import roc_auc_score
 from automed.audit.subject import Subject
 from automed.evaluate import METRICS
 from automed.evaluate.area import Area
-from automed.evaluate.calibration.bins import binned, chance, settle
+from automed.evaluate.calibration.bins import binned, settle
 from automed.evaluate.calibration.measures import top_label
 from automed.evaluate.calibration.slopes import common, logistic
 from automed.evaluate.calibration.sums import Floats, Sums, ratio
@@ -125,9 +125,15 @@ class Counts(Resamples):
             self._areas[classes] = self._group.area(classes)(self.weights)
         return self._areas[classes]
 
-    def calibration(self, name: str, question: Question | None) -> Floats:
-        """Slope or ece of a question, or of all classes: float64 (resamples,)."""
-        return self._group.sums(name, question).resampled(name, self.weights)
+    def slope(self, question: Question | None) -> Floats:
+        """Calibration slope of a question, or of all classes: float64 (resamples,)."""
+        return self._group.sums("slope", question).resampled("slope", self.weights)
+
+    def ece(self, question: Question | None) -> Floats:
+        """Ece of a question, or of all classes, and what of it chance alone would show: float64 (2, resamples)."""
+        sums = self._group.sums("ece", question)
+        found = sums.read(sums.rows @ self.weights)
+        return np.stack([found["ece"], found["chance"]])
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,11 +144,11 @@ class Figure:
         question: key of the question; None of a figure of all classes.
         name: of the figure.
         point: its value.
-        drawn: its values under many weightings: float64 (resamples,).
+        drawn: its values under many weightings: float64 (resamples,); of an ece (2, resamples), with chance alone.
         events_at: bool (n,), the records that count as events.
         low: smallest possible value.
         high: largest possible value.
-        noise: of an ece what chance alone would show: expected, and exceeded in 5 % of samples.
+        by_chance: whether it is an ece, of which chance alone would show something.
     """
 
     question: str | None
@@ -152,18 +158,18 @@ class Figure:
     events_at: NDArray[np.bool_]
     low: float = 0.0
     high: float = 1.0
-    noise: tuple[float, float] | None = None
+    by_chance: bool = False
 
     def estimate(self, drawn: Floats, patient: NDArray[np.int64]) -> Estimate:
         """The figure with its interval.
 
         Args:
-            drawn: float64 (resamples,), as `drawn` gave them.
+            drawn: float64 (..., resamples), as `drawn` gave them.
             patient: int64 (n,), of the group's records.
         """
-        if self.noise is None:
-            return summarise(self.point, drawn, patient, self.events_at, low=self.low, high=self.high)
-        return settle(self.point, drawn, self.noise, patient, self.events_at)
+        if self.by_chance:
+            return settle(self.point, drawn[0], drawn[1], patient, self.events_at)
+        return summarise(self.point, drawn, patient, self.events_at, low=self.low, high=self.high)
 
 
 def figures(group: Group) -> list[Figure]:
@@ -228,7 +234,6 @@ def _of(group: Group, place: int) -> list[Figure]:
 
 
 def _calibrated(group: Group, asked: Question | None, events_at: NDArray[np.bool_]) -> list[Figure]:
-    truth, p = judged(group.subject, asked)
     slope, gap = (group.sums(name, asked).point(name) for name in ("slope", "ece"))
     key = None if asked is None else asked.key
     return [
@@ -236,7 +241,7 @@ def _calibrated(group: Group, asked: Question | None, events_at: NDArray[np.bool
             key,
             "calibration_slope",
             slope,
-            lambda counts: counts.calibration("slope", asked),
+            lambda counts: counts.slope(asked),
             events_at,
             -np.inf,
             np.inf,
@@ -245,9 +250,9 @@ def _calibrated(group: Group, asked: Question | None, events_at: NDArray[np.bool
             key,
             "ece" if asked else "top_label_ece",
             gap,
-            lambda counts: counts.calibration("ece", asked),
+            lambda counts: counts.ece(asked),
             events_at,
-            noise=chance(truth, p, group.subject.patient),
+            by_chance=True,
         ),
     ]
 

@@ -67,7 +67,7 @@ class _Line:
 
     def as_json(self, patient: NDArray[np.int64]) -> dict[str, Any]:
         if self.reason is None:
-            return as_json(self.figure.estimate(np.concatenate(self.values), patient))
+            return as_json(self.figure.estimate(np.concatenate(self.values, axis=-1), patient))
         return as_json(Estimate(None, None, len(patient), int(self.figure.events_at.sum()), self.reason))
 
 

@@ -44,17 +44,20 @@ def binned(truth: NDArray[np.bool_], probability: Floats) -> Sums:
         probability: float64 (n,).
 
     Returns:
-        Of ece, brier, reliability, resolution, uncertainty, within, observed_expected: (resamples,). Of the bins:
-        records, predicted, observed: (bins, resamples); gaps: (bins, resamples), observed less expected events.
+        Of ece, chance, brier, reliability, resolution, uncertainty, within, observed_expected: (resamples,). Of the
+        bins: records, predicted, observed: (bins, resamples); gaps: (bins, resamples), observed less expected events.
+        chance is the ECE of a resample if the gaps of all records were none: a draw of what chance alone would show.
 
     Source: Murphy 1973, J Appl Meteorol 12:595-600; Stephenson, Coelho and Jolliffe 2008, Weather and Forecasting
     23:752-757 (within bins).
     """
-    bins = adaptive(probability)
+    bins, n = adaptive(probability), len(probability)
     count = int(bins.max()) + 1
     inside = (bins == np.arange(count)[:, None]).astype(np.float64)
     error = np.square(probability - truth)
     rows = np.concatenate([inside, inside * probability, inside * truth, error[None]])
+    # The gaps of all records: resamples have them on average, since each record is drawn once on average.
+    known = (inside @ (truth - probability))[:, None]
 
     def read(sums: Floats) -> dict[str, Floats]:
         records, expected, observed = sums[:-1].reshape(3, count, -1)
@@ -68,6 +71,8 @@ def binned(truth: NDArray[np.bool_], probability: Floats) -> Sums:
         uncertainty = base * (1 - base)
         return {
             "ece": ratio(np.abs(gaps).sum(axis=0), total),
+            # About the gap, not about a bin's own mean, near which few patients would spread too little.
+            "chance": np.where(total > 0, np.abs(gaps - known).sum(axis=0) / n, np.nan),
             "brier": brier,
             "reliability": reliability,
             "resolution": resolution,
@@ -83,58 +88,43 @@ def binned(truth: NDArray[np.bool_], probability: Floats) -> Sums:
     return Sums(rows, read, {} if probability.any() else {"observed_expected": NOTHING_EXPECTED})
 
 
-def chance(truth: NDArray[np.bool_], probability: Floats, codes: NDArray[np.int64]) -> tuple[float, float]:
-    """The ECE that sampling alone would show: what is expected of it, and what it exceeds in 5 % of samples.
-
-    The gap of a bin is taken as normal, with the variance that patients show; its size then is half-normal.
-
-    Args:
-        truth: bool (n,).
-        probability: float64 (n,).
-        codes: int64 (n,), patient of each record.
-
-    Source: Bröcker and Smith 2007, Weather and Forecasting 22:651-661 (consistency of reliability diagrams); Liang and
-    Zeger 1986, Biometrika 73:13-22 (variance from sums within clusters).
-    """
-    bins, n = adaptive(probability), len(probability)
-    gaps = truth - probability
-    sums, records = np.bincount(bins, gaps), np.bincount(bins)
-    means = sums / np.maximum(records, 1)
-    count, patients = len(records), int(codes.max()) + 1
-    of_patients = np.bincount(bins * patients + codes, gaps - means[bins], minlength=count * patients)
-    variance = np.square(of_patients.reshape(count, patients)).sum(axis=1) / n**2
-    expected = float(np.sqrt(2 / np.pi) * np.sqrt(variance).sum())
-    return expected, expected + 1.645 * float(np.sqrt((1 - 2 / np.pi) * variance.sum()))
-
-
 def settle(
-    point: Point, drawn: Floats, noise: tuple[float, float], codes: NDArray[np.int64], events_at: NDArray[np.bool_]
+    point: Point, drawn: Floats, chance: Floats, codes: NDArray[np.int64], events_at: NDArray[np.bool_]
 ) -> Estimate:
     """The estimate of an ECE, whose resamples cannot be taken as they are.
 
     ECE adds up sizes, so that chance only raises it, and raises it again in each resample: the percentile interval of a
-    calibrated model lies above the truth, in every sample. The draws are moved to where they would lie without chance:
-    the root of the squared ECE less its expected chance part squared. The lower limit is 0 where chance explains the
-    ECE, and the upper is not below the value.
+    calibrated model lies above the truth, in every sample. What chance adds is seen in the resamples themselves, as the
+    ECE of gaps about those of all records: patients who span bins and bins without an event are then in it as they are.
+
+    An ECE that chance explains, being within 97.5 % of those, has 0 as its lower limit. Otherwise the limits are those
+    of the ECE found, moved by how far the resamples spread about their mean, and then freed of chance: of their square
+    the squared ECE to expect by chance is taken. They are moved first, because near the level of chance a small step of
+    the ECE found is a large one of the true ECE. The upper limit is not below the value.
 
     Args:
         point: the ECE of all records.
-        drawn: float64 (resamples,), of the resamples.
-        noise: as `chance` has it.
+        drawn: float64 (resamples,), as `binned` has ece.
+        chance: float64 (resamples,), as `binned` has chance.
         codes: int64 (n,), patient of each record.
         events_at: bool (n,), the records that count as events.
 
-    Source: own, after Ferro and Fricker 2012, Q J R Meteorol Soc 138:1954-1960 (the bias of binned reliability);
-    the coverage is measured in the tests.
+    Source: own, after Bröcker and Smith 2007, Weather and Forecasting 22:651-661 (a reliability diagram is held against
+    resamples of a calibrated forecast) and Ferro and Fricker 2012, Q J R Meteorol Soc 138:1954-1960 (squares of gaps
+    are freed of chance by a difference); the coverage is measured in the tests and in tests/performance/coverage.py.
     """
     found = summarise(point, drawn, codes, events_at)
     if found.value is None or found.ci95 is None or found.reason:
         return found
-    expected, high = noise
-    moved = drawn - np.nanmean(drawn) + np.sqrt(max(found.value**2 - expected**2, 0.0))
-    lower, upper = (float(limit) for limit in np.nanpercentile(moved, (100 * TAIL, 100 * (1 - TAIL))))
-    limits = (0.0 if found.value <= high else max(lower, 0.0), min(max(upper, found.value), 1.0))
-    return Estimate(found.value, limits, found.n, found.events)
+    expected, value = float(np.nanmean(chance)), found.value
+    lower, upper = np.nanpercentile(drawn, (100 * TAIL, 100 * (1 - TAIL))) - np.nanmean(drawn)
+
+    def freed(limit: float) -> float:
+        return float(np.sqrt(max(limit, 0.0) ** 2 - expected**2)) if limit > expected else 0.0
+
+    explained = value <= np.nanpercentile(chance, 100 * (1 - TAIL))
+    limits = (0.0 if explained else min(freed(value + lower), value), min(max(freed(value + upper), value), 1.0))
+    return Estimate(value, limits, found.n, found.events)
 
 
 def wilson(share: float, trials: int) -> tuple[float, float]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from automed.evaluate.calibration.bins import binned, chance, settle
+from automed.evaluate.calibration.bins import binned, settle
 from automed.evaluate.calibration.slopes import common, logistic
 from automed.evaluate.calibration.sums import Floats, Sums
 from automed.evaluate.intervals import Estimate
@@ -22,14 +22,20 @@ def ece(truth: NDArray[np.bool_], probability: Floats) -> Point:
 
 
 def ece_resampled(truth: NDArray[np.bool_], probability: Floats, weights: Floats) -> Floats:
-    """The same of resamples, in the bins of the whole sample; `ece_estimate` makes an interval of it."""
+    """The same of resamples, in the bins of the whole sample: (resamples,)."""
     return binned(truth, probability).resampled("ece", weights)
+
+
+def ece_by_chance(truth: NDArray[np.bool_], probability: Floats, weights: Floats) -> Floats:
+    """The ECE that resamples would show by chance alone, of a calibrated model: (resamples,)."""
+    return binned(truth, probability).resampled("chance", weights)
 
 
 def ece_estimate(
     truth: NDArray[np.bool_],
     probability: Floats,
     drawn: Floats,
+    chance: Floats,
     codes: NDArray[np.int64],
     events_at: NDArray[np.bool_],
 ) -> Estimate:
@@ -39,10 +45,11 @@ def ece_estimate(
         truth: bool (n,).
         probability: float64 (n,).
         drawn: float64 (resamples,), of `ece_resampled`.
+        chance: float64 (resamples,), of `ece_by_chance`, on the same resamples.
         codes: int64 (n,), patient of each record.
         events_at: bool (n,), the records that count as events.
     """
-    return settle(ece(truth, probability), drawn, chance(truth, probability, codes), codes, events_at)
+    return settle(ece(truth, probability), drawn, chance, codes, events_at)
 
 
 def top_label(y: NDArray[np.int64], probabilities: Floats) -> tuple[NDArray[np.bool_], Floats]:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from threadpoolctl import threadpool_limits
 
-from automed.evaluate.calibration.bins import PARTS, adaptive, binned, chance, settle, wilson
+from automed.evaluate.calibration.bins import PARTS, adaptive, binned, settle, wilson
 from automed.evaluate.calibration.measures import top_label
 from automed.evaluate.calibration.slopes import common, logistic
 from automed.evaluate.calibration.sums import Floats, Sums
@@ -134,8 +134,7 @@ class _Side:
 
     def _question(self, one: _Asked, drawn: dict[int, dict[str, Floats]], codes: NDArray[np.int64]) -> dict[str, Any]:
         bins, slopes, rare = drawn[id(one.bins)], drawn[id(one.slopes)], one.rare
-        noise = chance(one.truth, one.probability, codes)
-        ece = settle(one.bins.point("ece"), bins["ece"], noise, codes, rare)
+        ece = settle(one.bins.point("ece"), bins["ece"], bins["chance"], codes, rare)
         found = {
             "ece": ece,
             "slope": summarise(one.slopes.point("slope"), slopes["slope"], codes, rare, low=ANY[0], high=ANY[1]),
@@ -151,36 +150,35 @@ class _Side:
         }
         return {
             **{name: as_json(figure) for name, figure in found.items()},
-            "chance": noise[0],
+            "chance": float(bins["chance"].mean()),
             "curve": curve(one.truth, one.probability, codes, one.bins.whole(), bins),
         }
 
     def _overall(self, drawn: dict[int, dict[str, Floats]], codes: NDArray[np.int64]) -> dict[str, Any]:
         sample, everything = self.sample, np.ones(len(codes), dtype=bool)
         truth, probability = self.top
+        keys = ("ece", "chance")
         if self.labels:
             counts = sample.answered.sum(axis=0)
             rare = sample.answered[:, np.where(counts > 0, counts, len(codes) + 1).argmin()]
-            noise = np.mean([chance(one.truth, one.probability, codes) for one in self.single], axis=0)
-            noise = (float(noise[0]), float(noise[1]))
             point = Point(float(np.mean([one.bins.whole()["ece"] for one in self.single])))
-            gaps = np.mean([drawn[id(one.bins)]["ece"] for one in self.single], axis=0)
+            ece, chance = (np.mean([drawn[id(one.bins)][key] for one in self.single], axis=0) for key in keys)
             of_curve = np.repeat(codes, sample.y.shape[1])
         else:
             rare = truth if truth.sum() * 2 <= len(truth) else ~truth
-            noise = chance(truth, probability, codes)
-            point, gaps, of_curve = self.pooled.point("ece"), drawn[id(self.pooled)]["ece"], codes
+            point, of_curve = self.pooled.point("ece"), codes
+            ece, chance = (drawn[id(self.pooled)][key] for key in keys)
         slope = summarise(
             self.common.point("slope"), drawn[id(self.common)]["slope"], codes, rare, low=ANY[0], high=ANY[1]
         )
-        found = {"ece": settle(point, gaps, noise, codes, rare), "slope": slope}
+        found = {"ece": settle(point, ece, chance, codes, rare), "slope": slope}
         for name, low in _brier_bounds():
             whole = self.twice * sum(float(one.bins.whole()[name]) for one in self.single)
             parts = self.twice * np.sum([drawn[id(one.bins)][name] for one in self.single], axis=0)
             found[name] = summarise(Point(whole), parts, codes, everything, low=low, high=sample.largest_error)
         return {
             **{name: as_json(figure) for name, figure in found.items()},
-            "chance": noise[0],
+            "chance": float(chance.mean()),
             "curve": curve(truth, probability, of_curve, self.pooled.whole(), drawn[id(self.pooled)]),
         }
 

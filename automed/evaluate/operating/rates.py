@@ -109,8 +109,8 @@ def rates(
 
     Returns:
         prevalence, sensitivity, specificity, ppv, npv, flagged and missed (shares of all), accuracy, f1, lr_positive,
-        lr_negative and nne (number needed to evaluate: flagged records a right one); with `prevalence` also ppv_at_prevalence,
-        npv_at_prevalence and nne_at_prevalence. What is infinite is not estimable.
+        lr_negative and nne (number needed to evaluate: flagged records a right one); with `prevalence` also
+        ppv_at_prevalence, npv_at_prevalence and nne_at_prevalence. What is infinite is not estimable.
 
     Raises:
         DataError: lengths differ.

@@ -66,7 +66,8 @@ def describe(
         "roc": {"x": [false-positive rates], "y": [sensitivities], "band": {"x" | "lower" | "upper": [101]}, "reason"},
         "pr": {"x": [recalls], "y": [precisions], "band": likewise, "reason"},
         "counts": {"thresholds", "hits", "alarms": [k], "positives", "negatives", "complete"}, as `Tally`}.
-        Lists are empty where "reason" says why; numbers have 4 significant digits, those of "counts" decide likewise.
+        Lists are empty where "reason" says why; numbers have 4 significant digits, thresholds of
+        "counts" as many as decide.
 
     Raises:
         DataError: there are no test records, or questions, records or lengths disagree.

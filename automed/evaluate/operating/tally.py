@@ -54,7 +54,8 @@ def tally(truth: NDArray[np.bool_], probability: Floats, chosen: float, kept: in
 
     What is kept then lies at evenly spaced quantiles of the records to be found, and of the others: where one kind is
     rare, its records would otherwise fall between two thresholds. A threshold is the probability itself with 6
-    significant digits, rounded down so that it flags the same records; with all digits where it would flag more.
+    significant digits, rounded down so that it flags the same records; with all digits where it would flag more, and
+    with fewer where not all are kept: then no other threshold is looked up among them.
 
     Args:
         truth: bool (n,), the reference standard.
@@ -71,7 +72,7 @@ def tally(truth: NDArray[np.bool_], probability: Floats, chosen: float, kept: in
     every = np.unique(probability)
     complete = len(every) < kept  # the chosen one needs a place too
     values = every if complete else _thinned(np.unique(found), np.unique(others), every, kept - 1)
-    thresholds = np.unique([*_shortened(values, every), chosen])
+    thresholds = np.unique([*_shortened(values, every, DIGITS if complete else 1), chosen])
     return Tally(
         thresholds,
         len(found) - np.searchsorted(found, thresholds, side="left"),
@@ -97,14 +98,19 @@ def _even(n: int, count: int) -> NDArray[np.int64]:
     return np.rint(np.linspace(0, n - 1, count)).astype(np.int64) if count else np.empty(0, dtype=np.int64)
 
 
-def _shortened(values: Floats, every: Floats) -> list[float]:
-    """Each of `values` with few digits, above the next lower one of `every`."""
+def _shortened(values: Floats, every: Floats, digits: int) -> list[float]:
+    """Each of `values` with `digits` to 6 significant digits, above the next lower one of `every`."""
     below = np.searchsorted(every, values) - 1
     lower = np.where(below >= 0, every[np.maximum(below, 0)], -1.0)
-    rounding = Context(prec=DIGITS, rounding=ROUND_FLOOR)
-    short = []
-    for value, floor in zip(values.tolist(), lower.tolist(), strict=True):
-        near = float(f"{value:.{DIGITS}g}")
-        down = near if near == value else float(rounding.create_decimal_from_float(value))
-        short.append(down if down > floor else value)
-    return short
+    ways = [Context(prec=count, rounding=ROUND_FLOOR) for count in range(digits, DIGITS + 1)]
+    return [_short(value, floor, ways) for value, floor in zip(values.tolist(), lower.tolist(), strict=True)]
+
+
+def _short(value: float, floor: float, ways: list[Context]) -> float:
+    for way in ways:
+        # .3 lies just below its decimal, and is .3 all the same.
+        near = float(f"{value:.{way.prec}g}")
+        down = near if near == value else float(way.create_decimal_from_float(value))
+        if down > floor:
+            return down
+    return value
