@@ -84,8 +84,23 @@ class Finalist:
         return self.folder / "explain.json"
 
     @property
+    def reviews(self) -> Path:
+        """What readers answered in the report's review, and how far they agree."""
+        return self.folder / "reviews.json"
+
+    @property
     def report(self) -> Path:
         return self.folder / "report.html"
+
+    @property
+    def twin(self) -> Path:
+        """What the report shows, for programs."""
+        return self.folder / "report.json"
+
+    @property
+    def card(self) -> Path:
+        """The model card, with the front matter that Hugging Face reads."""
+        return self.folder / "MODEL_CARD.md"
 
 
 @dataclass(frozen=True)

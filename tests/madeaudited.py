@@ -15,7 +15,7 @@ from automed.audit.groups import divide
 from automed.audit.mitigation.table import Method, compare
 from automed.audit.stage import audit
 from automed.audit.subject import Subject
-from automed.evaluate import readout
+from automed.evaluate import fitted, readout
 from automed.evaluate.certainty.conformal import fit
 from automed.evaluate.evaluation import evaluation
 from automed.evaluate.predictions import Part, Predictions, Task
@@ -104,7 +104,8 @@ def fill(finalist: Finalist, story: Story, made: Made, task: str, rivals: list[s
             made.evaluate, task, validation.y, validation.raw, validation.patient, classes=classes,
             positive=kind.positive,
         )  # fmt: skip
-        return Predictions(name, kind, test, validation, reading)
+        said = Predictions(name, kind, test, validation, reading)
+        return replace(said, fitted=fitted.fit(made.evaluate, said.sample("validation"), urgent))
 
     own = predictions(finalist.name, made.skill, made.harm)
     features = rng.normal(size=(made.records, 8)).astype(np.float32) + np.reshape(truth[1], (made.records, -1))[:, :1]

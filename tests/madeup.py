@@ -6,7 +6,9 @@ import itertools
 import json
 import math
 import re
+from base64 import b64encode
 from dataclasses import dataclass, field
+from hashlib import sha256
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -345,7 +347,7 @@ def _lesion(random: np.random.Generator) -> np.ndarray:
 
 # --- what a page is made of --------------------------------------------------------------------------------------
 
-VOID = {"meta", "link", "br", "img", "path", "use", "rect"}
+VOID = {"meta", "link", "br", "img", "input", "path", "use", "rect"}
 
 
 class Page(HTMLParser):
@@ -356,25 +358,34 @@ class Page(HTMLParser):
         self.source = source
         self.folder = file.parent if file else Path()
         self.tags: list[tuple[str, dict[str, str]]] = []
+        self.inert: list[tuple[str, dict[str, str]]] = []  # what only a script shows
         self.open: list[str] = []
         self.parts: list[str] = []
+        self.scripts: list[str] = []
+        self.blocks: dict[str, str] = {}  # by id the data that scripts read
         self.feed(self.source)
         self.close()
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, {name: value or "" for name, value in attrs}))
+        self.handle_startendtag(tag, attrs)
         if tag not in VOID:
             self.open.append(tag)
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, {name: value or "" for name, value in attrs}))
+        found = self.inert if "template" in self.open else self.tags
+        found.append((tag, {name: value or "" for name, value in attrs}))
 
     def handle_endtag(self, tag: str) -> None:
         if tag not in VOID:
             assert self.open.pop() == tag, f"</{tag}> closes another element"
 
     def handle_data(self, data: str) -> None:
-        if "style" not in self.open:
+        if self.open and self.open[-1] == "script":
+            if "type" in self.tags[-1][1]:
+                self.blocks[self.tags[-1][1]["id"]] = data
+            else:
+                self.scripts.append(data)
+        elif not {"style", "template"} & set(self.open):
             self.parts.append(data)
 
     @property
@@ -416,11 +427,17 @@ def links_lead_somewhere(page: Page) -> None:
 
 def names_no_network(page: Page) -> None:
     """No scheme but data: is on the page, and its policy forbids to load anything else."""
-    assert not re.search(r"(https?|ftp|wss?|file)://|url\((?!#)|@import|srcset|javascript:", page.source)
+    assert not re.search(r"(https?|ftp|wss?|file)://|url\((?!#|.data:image/png)|@import|srcset|javascript:", page.source)
     assert all(image["src"].startswith("data:image/png;base64,") for image in page.all("img"))
-    assert not page.all("script", "iframe", "object", "embed", "form", "base")
+    assert not page.all("iframe", "object", "embed", "form", "base")
     (policy,) = [a["content"] for a in page.all("meta") if a.get("http-equiv") == "Content-Security-Policy"]
     assert policy.startswith("default-src 'none'; img-src data:; style-src 'unsafe-inline'")
+    # Scripts are those that the policy knows by their hash; what else is in such an element is data.
+    hashes = [f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'" for text in page.scripts]
+    told = [part.removeprefix("script-src ") for part in policy.split("; ") if part.startswith("script-src ")]
+    assert told == ([" ".join(hashes)] if hashes else [])
+    for script in page.all("script"):
+        assert set(script) <= {"type", "id"} and script.get("type", "application/json") == "application/json"
 
 
 def is_named_and_in_order(page: Page) -> None:
@@ -429,7 +446,7 @@ def is_named_and_in_order(page: Page) -> None:
     assert levels[0] == 1 and levels.count(1) == 1
     assert all(after - before <= 1 for before, after in itertools.pairwise(levels))
     assert len(page.all("table")) == len(page.all("caption")) > 3
-    assert all(cell.get("scope") in ("col", "row") for cell in page.all("th"))
+    assert all(cell.get("scope") in ("col", "row", "rowgroup") for cell in page.all("th"))
     assert all(len(drawing["aria-label"]) > 30 and drawing["role"] == "img" for drawing in page.all("svg"))
     assert len(page.all("figcaption")) == len(page.all("figure")) >= 3
     assert all("reference standard" in image["alt"] for image in page.all("img"))

@@ -432,7 +432,10 @@ def test_the_ledgers_events_are_named() -> None:
     """Whatever is written into the ledger stands on the page."""
     logged = {
         call.args[0].value
-        for module in ("pipeline/searching", "pipeline/material", "search/finalists", "search/conduct")
+        for module in (
+            *("pipeline/searching", "pipeline/reviewing", "pipeline/material"),
+            *("search/finalists", "search/conduct"),
+        )
         for call in calls(tree_of(module), "log")
         if call.args and isinstance(call.args[0], ast.Constant)
     }

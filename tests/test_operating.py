@@ -193,6 +193,7 @@ def test_rates_are_those_of_scikit_learn() -> None:
         "ppv": precision_score(truth, flagged),
         "npv": precision_score(~truth, ~flagged),
         "flagged": flagged.mean(),
+        "missed": (truth & ~flagged).mean(),
         "accuracy": accuracy_score(truth, flagged),
         "f1": f1_score(truth, flagged),
         "lr_positive": ratios[0],

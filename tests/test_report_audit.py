@@ -79,7 +79,7 @@ def groups(page: Page) -> str:
 
 def summary(page: Page) -> str:
     """The text at the top."""
-    return page.text.split("In short")[2].split("Test scores")[0]
+    return page.text.split("Model facts")[2].split("Test scores")[0]
 
 
 def sound(page: Page) -> None:

@@ -45,28 +45,32 @@ def import_reviews(run: Run, files: Sequence[Path]) -> Imported:
     from automed.runtime import environ
 
     expected = load(run.recipe, environ=environ()).report.reviewers
+    own, models = run_digest(run), [(finalist, model_digest(finalist)) for finalist in run.finalists()]
+    subjects: dict[str, Subject] = {}
     given: dict[str, list[Review]] = {}
-    models, own = {model_digest(finalist): finalist for finalist in run.finalists()}, run_digest(run)
     for file in files:
         review = read_file(file)
         if review.run != own:
             raise DataError("is a review of another run", where=str(file), hint="automed runs list")
-        if review.model not in models:
+        alike = [finalist for finalist, digest in models if digest == review.model]
+        if not alike:
             raise DataError(
                 "is a review of another model: none of this run has its digest",
                 where=str(file),
                 hint="The model was made again since: review its report as it is now.",
             )
-        given.setdefault(review.model, []).append(review)
-    subjects = {digest: _subject(run, models[digest]) for digest in given}
-    for digest, reviews in given.items():
-        for review in reviews:
-            check(review, subjects[digest])
+        for finalist in alike:
+            if finalist.name not in subjects:
+                subjects[finalist.name] = _subject(run, finalist)
+        chosen = _chosen(review, [subjects[finalist.name] for finalist in alike])
+        check(review, subjects[alike[chosen].name])
+        given.setdefault(alike[chosen].name, []).append(review)
     told, documents = [], {}
-    for digest, reviews in given.items():
-        finalist = models[digest]
+    named = {finalist.name: finalist for finalist, _ in models}
+    for name, reviews in given.items():
+        finalist = named[name]
         with _alone(finalist):
-            said, document = _stored(run, finalist, subjects[digest], reviews)
+            said, document = _stored(run, finalist, subjects[name], reviews)
             write_json(finalist.reviews, document)
         run.log(
             "review",
@@ -75,9 +79,16 @@ def import_reviews(run: Run, files: Sequence[Path]) -> Imported:
             readers=len(document["reviews"]),
         )
         told += said
-        documents[finalist.name] = document
+        documents[name] = document
     render(run)
-    return Imported(tuple(told), documents, tuple(str(models[digest].report) for digest in given), expected)
+    return Imported(tuple(told), documents, tuple(str(named[name].report) for name in given), expected)
+
+
+def _chosen(review: Review, subjects: Sequence[Subject]) -> int:
+    """Of models with the same bytes the one whose cases these are; the first where they are nobody's."""
+    told = {(case.place, case.digest) for case in review.cases}
+    fitting = [told <= {(item.place, item.digest) for item in subject.items} for subject in subjects]
+    return fitting.index(True) if True in fitting else 0
 
 
 def _subject(run: Run, finalist: Finalist) -> Subject:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from automed.errors import AutomedError, RunError
 from automed.recipe import Recipe, load
@@ -15,9 +15,15 @@ from automed.report.board import Board, Curve, Failure, Row, read_board, read_cu
 from automed.report.cohort import Cohort, read_cohort
 from automed.report.examples import Group, read_examples
 from automed.report.explanations.read import Explanations, read_explanations
+from automed.report.found.importance import Importance, read_importance
+from automed.report.found.making import Making, read_making
+from automed.report.label.source import Source, read_source
 from automed.report.performance.read import Performance, read_performance
 from automed.report.performance.robustness import Robustness, read_robustness
+from automed.report.records.groups import Groups, read_groups
 from automed.report.results import METRICS, OF_RANKS, Results, read_results
+from automed.report.review.read import Expected, Reviews, read_reviews
+from automed.report.review.subject import Subject, read_subject
 from automed.run import Finalist, Run, read_json_lines
 
 
@@ -44,6 +50,8 @@ class Plan:
     epochs: int
     patience: int
     split: str
+    class_weights: str = ""
+    language: str = "en"
 
 
 @dataclass(frozen=True)
@@ -62,6 +70,7 @@ class Origin:
     looks: int
     ledger: str  # in words
     ledger_intact: bool
+    making: Making | None = None
 
     @property
     def automed(self) -> str:
@@ -84,6 +93,10 @@ class Candidate:
     audit: Audit | None
     mitigation: Mitigation | None
     robustness: Robustness | None
+    model: bool = False  # whether the file of the model is there
+    subject: Subject | None = None  # what can be reviewed
+    expected: Expected = field(default_factory=Expected)  # readers
+    reviews: Reviews | None = None
 
     @property
     def number(self) -> int | None:
@@ -104,6 +117,9 @@ class Facts:
     candidates: tuple[Candidate, ...]
     selection: Selection | None
     origin: Origin
+    source: Source
+    groups: Groups | None
+    importance: Importance | None = None
 
     @property
     def title(self) -> str:
@@ -183,9 +199,15 @@ def gather(run: Run) -> Facts:
         board,
         read_failures(run),
         read_curves(run, board),
-        tuple(_candidate(rank, finalist, board, cohort, names) for rank, finalist in enumerate(finalists, 1)),
+        tuple(
+            _reviewed(_candidate(rank, finalist, board, cohort, names), finalist, cohort, recipe)
+            for rank, finalist in enumerate(finalists, 1)
+        ),
         read_selection(run),
-        _origin(run),
+        _origin(run, recipe),
+        source := read_source(recipe),
+        read_groups(run, cohort, source.site),
+        read_importance(run),
     )
 
 
@@ -211,7 +233,18 @@ def _candidate(
         read_audit(finalist.audit, cohort) if cohort else None,
         read_mitigation(finalist.mitigation, cohort) if cohort else None,
         read_robustness(finalist.robustness),
+        finalist.model.is_file(),
     )
+
+
+def _reviewed(candidate: Candidate, finalist: Finalist, cohort: Cohort | None, recipe: Recipe) -> Candidate:
+    """The candidate with what can be reviewed, and what came of it."""
+    expected = Expected(recipe.report.reviewers)
+    if cohort is None:
+        return replace(candidate, expected=expected)
+    subject = read_subject(finalist, cohort, candidate.explanations, candidate.examples)
+    reviews = read_reviews(finalist, cohort, subject, expected)
+    return replace(candidate, subject=subject, expected=expected, reviews=reviews)
 
 
 def _recipe(run: Run) -> Recipe:
@@ -235,6 +268,8 @@ def _plan(recipe: Recipe, *, patients_named: bool) -> Plan:
         recipe.train.epochs,
         recipe.train.patience,
         SPLITS.get(by, f"by {words.label(by)}"),
+        recipe.train.class_weights,
+        recipe.report.language,
     )
 
 
@@ -247,16 +282,16 @@ def _status(run: Run) -> Status:
     return Status(word, sentence)
 
 
-def _origin(run: Run) -> Origin:
+def _origin(run: Run, recipe: Recipe) -> Origin:
     manifest = _manifest(run)
-    recipe = manifest.part("recipe")
+    named = manifest.part("recipe")
     looks, ledger, intact = _ledger(run)
     return Origin(
         manifest.text("started"),
         manifest.text("ended"),
         manifest.text("command"),
         manifest.count("seed"),
-        recipe.text("digest"),
+        named.text("digest"),
         manifest.text("data_fingerprint"),
         manifest.text("git"),
         tuple(manifest.part("versions").plain().items()),
@@ -264,6 +299,7 @@ def _origin(run: Run) -> Origin:
         looks,
         ledger,
         intact,
+        read_making(run, recipe),
     )
 
 

@@ -36,6 +36,8 @@ def build(
         workers: processes at work.
         used: seconds of search in all sessions.
     """
+    from automed.search.importance import importance  # loads Optuna and scikit-learn
+
     stories = Journal(run).trials()
     best = contenders(run, audit)
     rows: list[dict[str, Any]] = []
@@ -76,6 +78,7 @@ def build(
         "workers": workers,
         "note": _ahead(rows),
         "selection": selection(_scored(run), audit),
+        "importance": importance(list(stories.values())),
     }
 
 

@@ -1,4 +1,4 @@
-"""Maps of images: orange and purple over a grey picture, with the border of the sign where it is known."""
+"""Maps of images: orange and purple over the picture, with the border of the sign where it is known."""
 
 from __future__ import annotations
 
@@ -9,27 +9,25 @@ import numpy as np
 from PIL import Image as Pixels
 
 from automed.report import words
+from automed.report.explanations import layers
+from automed.report.explanations.layers import ORANGE, PURPLE, SIDE, border
 from automed.report.explanations.picture import Array, Map, scale_of
 from automed.report.inputs.image import Image
 
-SIDE = 128  # pixels of the longer side of an overlay
-COLOURS = 96  # of a palette: an overlay is small, and looks the same
-# Orange and purple of ColorBrewer's PuOr, which stay apart in every common colour blindness.
-ORANGE, PURPLE = np.array([224, 110, 10.0]), np.array([94, 60, 153.0])
+COLOURS = 96  # of a palette: a mean map is small, and looks the same
 
 
-def draw(one: Image, raw: Array, values: Array, *, pixels: bool, region: Array | None) -> Map:
-    """An overlay.
+def draw(one: Image, values: Array, *, pixels: bool, region: Array | None) -> Map:
+    """A layer over the picture.
 
     Args:
         one: the input.
-        raw: uint8 (h, w) or (h, w, channels).
         values: floats (h, w).
         pixels: whether each pixel was explained by itself; then means over 3 x 3 are drawn.
         region: uint8 (h, w), where known.
     """
     smooth = neighbours(values) if pixels else values
-    uri, size = encode(overlaid(raw, smooth, scale_of(smooth), region))
+    uri, size = layers.heat(smooth, scale_of(smooth), region)
     return Map(one.name, f"{one.name}: {where(values)}", image=uri, size=size)
 
 
@@ -40,10 +38,10 @@ def overlaid(raw: Array, values: Array, scale: float, region: Array | None) -> A
     factor = max(1, SIDE // max(height, width))
     grey, values = (np.repeat(np.repeat(part, factor, 0), factor, 1) for part in (60 + grey * 0.7, values))
     strength = np.minimum(1.0, np.abs(values) / scale)[..., None] if scale else np.zeros((*values.shape, 1))
-    colour = np.where(values[..., None] > 0, ORANGE, PURPLE)
+    colour = np.where(values[..., None] > 0, np.array(ORANGE), np.array(PURPLE))
     made = grey[..., None] * (1 - 0.8 * strength) + colour * 0.8 * strength
     if region is not None and (region == 1).any():
-        made[_outline(np.repeat(np.repeat(region == 1, factor, 0), factor, 1))] = 255.0
+        made[border(np.repeat(np.repeat(region == 1, factor, 0), factor, 1))] = 255.0
     return np.asarray(np.clip(made, 0, 255), np.uint8)
 
 
@@ -59,15 +57,25 @@ def encode(picture: Array) -> tuple[str, tuple[int, int]]:
 
 def where(values: Array) -> str:
     """In which ninth of the picture most of what speaks for the class lies."""
-    positive = np.maximum(values, 0.0)
-    if not positive.sum():
+    if not np.maximum(values, 0.0).sum():
         return "nothing is marked for the class"
+    name, share = ninth(values)
+    return f"most is marked for the class at the {name} ({words.percent(share)})"
+
+
+def ninth(values: Array) -> tuple[str, float]:
+    """The ninth of a picture with most of what is positive in it, in words, and its share of that.
+
+    Args:
+        values: floats (h, w), some of them above 0.
+    """
+    positive = np.maximum(values, 0.0)
     names = [f"{v} {h}".strip() for v in ("top", "middle", "bottom") for h in ("left", "", "right")]
     names[4] = "centre"
     rows, columns = (np.array_split(np.arange(size), 3) for size in positive.shape)
     cells = [float(positive[np.ix_(r, c)].sum()) for r in rows for c in columns]
     best = int(np.argmax(cells))
-    return f"most is marked for the class at the {names[best]} ({words.percent(cells[best] / sum(cells))})"
+    return names[best], cells[best] / sum(cells)
 
 
 def neighbours(values: Array) -> Array:
@@ -75,10 +83,3 @@ def neighbours(values: Array) -> Array:
     padded = np.pad(values, 1, mode="edge")
     height, width = values.shape
     return np.asarray(sum(padded[i : i + height, j : j + width] for i in range(3) for j in range(3)) / 9.0)
-
-
-def _outline(inside: Array) -> Array:
-    padded = np.pad(inside, 1)
-    core = padded[1:-1, 1:-1]
-    all_around = padded[:-2, 1:-1] & padded[2:, 1:-1] & padded[1:-1, :-2] & padded[1:-1, 2:]
-    return np.asarray(core & ~all_around)

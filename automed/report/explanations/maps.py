@@ -43,7 +43,7 @@ def draw(one: Input, raw: Array, values: Array, *, signed: bool, whole: bool, re
         return Map(one.name, f"{one.name}: nothing", note="This method says nothing of this input.")
     values = np.nan_to_num(values.astype(np.float64), posinf=0.0, neginf=0.0)
     if isinstance(one, Image):
-        return image.draw(one, raw, values, pixels=whole and signed, region=region)
+        return image.draw(one, values, pixels=whole and signed, region=region)
     if isinstance(one, Signal):
         return signal.draw(one, raw, values)
     if isinstance(one, Text):

@@ -26,7 +26,8 @@ class Map:
     Attributes:
         input: its name.
         says: the finding, for who does not see it.
-        image: a data URI of a PNG.
+        image: a data URI of a PNG: a layer, transparent where nothing is marked.
+        base: the class of style.css whose background is the picture beneath it.
         size: of that, in pixels.
         drawing: an SVG.
         tokens: (text, class of its shade, whether a space comes before it).
@@ -38,12 +39,18 @@ class Map:
     input: str
     says: str
     image: str = ""
+    base: str = ""
     size: tuple[int, int] = (0, 0)
     drawing: Markup = field(default=Markup(""))
     tokens: tuple[tuple[str, str, bool], ...] = ()
     letters: bool = False
     note: str = ""
     broad: bool = False
+
+    @property
+    def shaded(self) -> bool:
+        """Whether it has shades behind words, letters or traces, which can be taken off."""
+        return bool(self.tokens) or 'class="' in self.drawing
 
     @property
     def layout(self) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,13 +11,16 @@ from markupsafe import Markup
 from automed.report import words
 from automed.report.artefact import Part, damaged, read
 from automed.report.cohort import Cohort
+from automed.report.explanations.agreement import Agreed, agreed
 from automed.report.explanations.arrays import PREFIX, Arrays, read_arrays
+from automed.report.explanations.layers import beneath
 from automed.report.explanations.maps import draw
 from automed.report.explanations.picture import Map
+from automed.report.explanations.sets import Possible, read_possible
 from automed.report.explanations.tabular import bars
 from automed.report.explanations.verdicts import METHODS, Check, Method, read_method
-from automed.report.inputs.image import Image
-from automed.report.inputs.shown import Input, Shown
+from automed.report.inputs.image import Image, Picture
+from automed.report.inputs.shown import Absent, Input, Shown
 from automed.run import Finalist
 
 ASKED = "asked for"
@@ -55,11 +58,23 @@ class Case:
     plain: tuple[Shown, ...]
     by: tuple[Explained, ...]
     shares: tuple[str, Markup] | None  # of several inputs what each contributed: by which method, drawn
+    possible: tuple[str, ...] | None  # classes that cannot be ruled out; None where there are no prediction sets
+    held: bool | None  # whether that of the reference standard is one of them
+    agreed: tuple[Agreed, ...]  # of each input what the methods agree on
 
     @property
     def alt(self) -> str:
         verdict = "no reference standard" if self.right is None else f"reference standard {self.reference}"
         return f"Record {self.record}: {verdict}, predicted as {self.predicted}"
+
+    def marked(self, name: str) -> Map | None:
+        """A layer over the picture of this input: a line around what the methods agree on."""
+        return next((one.marked for one in self.agreed if one.input == name), None)
+
+    @property
+    def shaded(self) -> bool:
+        """Whether there is anything on its pictures that can be taken off."""
+        return any(map.image or map.shaded for by in self.by for map in by.maps)
 
 
 @dataclass(frozen=True)
@@ -74,6 +89,17 @@ class Explanations:
     arrays: Arrays
     inputs: tuple[Input, ...]
     seconds: float | None
+    possible: Possible
+
+    @property
+    def compared(self) -> tuple[str, ...]:
+        """Methods that are asked what they agree on: those that did not fail their tests."""
+        return tuple(method.title for method in self.methods if _counts(method))
+
+    @property
+    def not_compared(self) -> tuple[str, ...]:
+        """The others."""
+        return tuple(method.title for method in self.methods if not _counts(method))
 
     @property
     def shortcuts(self) -> tuple[str, ...]:
@@ -120,6 +146,7 @@ def read_explanations(finalist: Finalist, cohort: Cohort) -> Explanations | None
     methods = tuple(read_method(row) for row in rows)
     arrays, inputs = read_arrays(finalist.attributions, cohort, [method.key for method in methods])
     count = len(arrays["record"])
+    possible = read_possible(finalist.evaluation, cohort)
     cases = document.rows("cases")
     told = [row.rows("cases") for row in rows]
     if len(cases) != count or any(len(of_method) != count for of_method in told):
@@ -128,15 +155,20 @@ def read_explanations(finalist: Finalist, cohort: Cohort) -> Explanations | None
         methods,
         tuple(_missing(row) for row in document.rows("not_applicable")),
         tuple(
-            _case(cases[place], [of_method[place] for of_method in told], arrays, cohort, inputs, methods, place)
-            for place in range(count)
+            _case(row, [of_method[place] for of_method in told], arrays, cohort, inputs, methods, place, possible)
+            for place, row in enumerate(cases)
         ),
         all(row.text("reason") != ASKED for row in cases),
         _tested(document.part("tested"), cohort),
         arrays,
         inputs,
         document.part("seconds").number("total"),
+        possible,
     )
+
+
+def _counts(method: Method) -> bool:
+    return method.verdict.look != "wrong"
 
 
 def _missing(row: Part) -> tuple[str, str]:
@@ -162,12 +194,15 @@ def _case(
     inputs: tuple[Input, ...],
     methods: tuple[Method, ...],
     place: int,
+    possible: Possible,
 ) -> Case:
     wanted = int(arrays["class"][place])
     decided = arrays["decided"][place]
     known = "label" in arrays
     raw = {one.name: arrays[PREFIX + one.name][place] for one in inputs}
     reason = row.text("reason") or ""
+    plain = tuple(_beneath(one.show(raw[one.name]), f"pic-{place}-{at}") for at, one in enumerate(inputs))
+    held = possible.classes(arrays["probabilities"][place])
     return Case(
         int(arrays["record"][place]),
         REASONS.get(reason, words.sentence(reason).rstrip(".")),
@@ -177,34 +212,60 @@ def _case(
         cohort.classes[wanted].name,
         float(arrays["probabilities"][place][wanted]),
         bool(np.array_equal(arrays["label"][place], decided)) if known else None,
-        tuple(one.show(raw[one.name]) for one in inputs),
+        plain,
         tuple(
             Explained(method, _maps(method, arrays, inputs, raw, place), _remark(said))
             for method, said in zip(methods, told, strict=True)
         ),
         _shares(told, methods, inputs),
+        None if held is None else tuple(cohort.classes[k].name for k in held),
+        int(arrays["label"][place]) in held if held is not None and known else None,
+        _agreed(arrays, inputs, plain, methods, place),
     )
+
+
+def _beneath(shown: Shown, known: str) -> Shown:
+    return beneath(shown, known) if isinstance(shown, Picture) else shown
+
+
+def _agreed(
+    arrays: Arrays, inputs: tuple[Input, ...], plain: tuple[Shown, ...], methods: tuple[Method, ...], place: int
+) -> tuple[Agreed, ...]:
+    found = []
+    for at, (one, shown) in enumerate(zip(inputs, plain, strict=True)):
+        if isinstance(shown, Absent):
+            continue
+        asked = [method for method in methods if _counts(method) and f"{method.key}/{one.name}" in arrays]
+        maps = {method.title: arrays[f"{method.key}/{one.name}"][place] for method in asked}
+        single = [
+            method.title
+            for method in asked
+            if isinstance(one, Image) and method.signed and f"{method.key}/{one.name}/parts" not in arrays
+        ]
+        if (told := agreed(one, arrays[PREFIX + one.name][place], maps, single)) is not None:
+            layer = told.marked and replace(told.marked, base=f"pic-{place}-{at}")
+            found.append(replace(told, marked=layer))
+    return tuple(found)
 
 
 def _maps(
     method: Method, arrays: Arrays, inputs: tuple[Input, ...], raw: dict[str, Any], place: int
 ) -> tuple[Map, ...]:
     found = []
-    for one in inputs:
+    for at, one in enumerate(inputs):
         values = arrays.get(f"{method.key}/{one.name}")
         if values is None:
             continue
         region = arrays.get(f"region_{one.name}")
-        found.append(
-            draw(
-                one,
-                raw[one.name],
-                values[place],
-                signed=method.signed,
-                whole=f"{method.key}/{one.name}/parts" not in arrays,
-                region=None if region is None else region[place],
-            )
+        drawn = draw(
+            one,
+            raw[one.name],
+            values[place],
+            signed=method.signed,
+            whole=f"{method.key}/{one.name}/parts" not in arrays,
+            region=None if region is None else region[place],
         )
+        found.append(replace(drawn, base=f"pic-{place}-{at}") if drawn.image else drawn)
     return tuple(found)
 
 

@@ -25,12 +25,12 @@ def draw(one: Signal, raw: Array, values: Array) -> Map:
         values: floats (steps, variables), as many as `one.values`.
     """
     measured = np.isfinite(raw[:, list(one.values)])
-    steps = int(np.flatnonzero(measured.any(axis=1)).max(initial=0)) + 1
+    bounds = stretches(measured)
+    steps = int(bounds[-1])
     values = values[:steps]
     strength = np.where(measured.any(axis=0), np.abs(values).sum(axis=0), -1.0)
     order = np.argsort(-strength, kind="stable")[:CHANNELS]
     shown = sorted(int(k) for k in order if strength[k] >= 0)
-    bounds = np.unique(np.linspace(0, steps, min(STRETCHES, steps) + 1).astype(int))
     spans = list(itertools.pairwise(bounds.tolist()))
     binned = np.stack([values[low:high].mean(axis=0) for low, high in spans])
     scale = scale_of(binned[:, shown])
@@ -56,6 +56,19 @@ def draw(one: Signal, raw: Array, values: Array) -> Map:
     note = f"{words.plural(hidden, 'channel')} with less influence not drawn." if hidden else ""
     picture = strokes.drawing([*strokes.patches(boxes), *traces, *axis], WIDTH, height + 16, says)
     return Map(one.name, says, drawing=picture, note=note)
+
+
+def stretches(measured: Array) -> Array:
+    """Where the stretches of time begin that a map is drawn in, and where the last of them ends.
+
+    Args:
+        measured: bool (steps, channels); steps at the end without any value are no part of the record.
+
+    Returns:
+        int64 (at most STRETCHES + 1,), rising from 0.
+    """
+    steps = int(np.flatnonzero(measured.any(axis=1)).max(initial=0)) + 1
+    return np.unique(np.linspace(0, steps, min(STRETCHES, steps) + 1).astype(int))
 
 
 def _runs(spans: list[tuple[int, int]], levels: list[int]) -> list[tuple[int, int, int]]:

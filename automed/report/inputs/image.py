@@ -30,6 +30,11 @@ class Picture(Shown):
     narrow: ClassVar[bool] = True
 
     @property
+    def look(self) -> str:
+        """Classes of style.css."""
+        return ""
+
+    @property
     def small(self) -> bool:
         return max(self.width, self.height) <= SMALL
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from automed.report import words
 from automed.report.artefact import Part, damaged
 from automed.report.cohort import Cohort
+from automed.report.performance.tally import Tally, read_tally
 from automed.report.results import Score, read_score
 
 # What each figure says, in the order of the page.
@@ -19,6 +20,7 @@ FIGURES = {
     "lr_negative": ("LR−", "by how much not being flagged multiplies the odds"),
     "nne": ("Number needed to evaluate", "flagged records for each right one"),
     "flagged": ("Share flagged", "of all records"),
+    "missed": ("Share missed", "of all records"),
     "prevalence": ("Prevalence", "in this test set"),
 }
 ELSEWHERE = ("ppv", "npv", "nne")
@@ -70,6 +72,7 @@ class Asked:
     roc: Curve
     pr: Curve
     benefit: Benefit
+    counts: Tally | None
 
     def score(self, key: str) -> Score:
         return next((score for score in self.scores if score.key == key), Score(key, None))
@@ -129,6 +132,7 @@ def _asked(row: Part, cohort: Cohort) -> Asked:
         _curve(row.part("roc")),
         _curve(row.part("pr")),
         _benefit(row.part("decision_curve")),
+        read_tally(row.part("counts")),
     )
 
 
