@@ -39,7 +39,7 @@ $(READY): requirements.lock pyproject.toml
 GALLERY := reports/gallery/skin
 gallery: $(READY)
 	rm -rf build/gallery
-	$(BIN)/automed search recipes/skin.yaml --out build/gallery --workers 1 --set search.finalists=2 --set explain.cases=6
+	$(BIN)/automed search recipes/skin.yaml --out build/gallery --workers 1 --set search.finalists=1 --set explain.cases=6
 	rm -rf $(GALLERY) && mkdir -p $(GALLERY)
 	cd build/gallery && cp --parents index.html models/*/report.html models/*/report.json models/*/MODEL_CARD.md \
 	  $(CURDIR)/$(GALLERY)

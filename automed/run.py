@@ -345,9 +345,9 @@ def write_text(path: Path, text: str) -> None:
     write_atomically(path, write)
 
 
-def write_json(path: Path, value: Any) -> None:
-    """Write JSON atomically; NaN and infinity become null, since JSON has neither."""
-    write_text(path, json.dumps(_plain(value), indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+def write_json(path: Path, value: Any, *, indent: int | None = 1) -> None:
+    """Write JSON atomically, on one line without `indent`; NaN and infinity become null, since JSON has neither."""
+    write_text(path, json.dumps(_plain(value), indent=indent, ensure_ascii=False, allow_nan=False) + "\n")
 
 
 def read_json(path: Path) -> Any:

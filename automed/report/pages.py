@@ -53,7 +53,7 @@ def render(run: Run) -> list[Path]:
     written = []
     for finalist, candidate in zip(run.finalists(), facts.candidates, strict=True):
         write_text(finalist.report, report(facts, candidate))
-        write_json(finalist.twin, twin(facts, candidate))
+        write_json(finalist.twin, twin(facts, candidate), indent=None)  # for machines, and half the size
         write_text(finalist.card, model_card(facts, candidate))
         written.append(finalist.report)
     write_text(run.index, index(facts))

@@ -7,8 +7,8 @@ candidates have (the width of one architecture) is judged among those, beside wh
 What chance gives is found by dealing the scores out anew: with 19 deals, a parameter without any effect is above the
 largest of them in 1 search of 20.
 
-Source: Hutter, Hoos and Leyton-Brown 2014, ICML 32:754-762, sections 3 and 4 (fANOVA); Phipson and Smyth 2010, Stat Appl
-Genet Mol Biol 9:39, section 2 (p of a few permutations).
+Source: Hutter, Hoos and Leyton-Brown 2014, ICML 32:754-762, sections 3 and 4 (fANOVA); Phipson and Smyth 2010, Stat
+Appl Genet Mol Biol 9:39, section 2 (p of a few permutations).
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ FINISHED = ("complete", "pruned")
 LEAST = 8  # candidates
 DEALS = 19
 TREES, TREES_OF_DEALS = 64, 8  # few trees share out more unevenly, which makes chance look larger and never smaller
-MOST = 80  # candidates of a forest: its time rises with them, and the first ones are spread over the space most evenly
+MOST = 80  # candidates of a forest: its time rises with them, and the first are spread over the space most evenly
 WIDE = 10.0  # from the smallest to the largest value; beyond it a parameter is taken by its logarithm
 CONSTANT = "every candidate had the same value"
 FEW = f"under {LEAST} candidates had it"

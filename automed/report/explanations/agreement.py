@@ -39,6 +39,7 @@ class Pair:
         found = self.overlap
         more = "" if found.more else ", no more than by chance"
         limit = f"rarely over {words.percent(found.rarely)}" if found.rarely < 1 else "at times all"
+        limit = limit if found.rarely > 0 else "rarely any"
         chance = f"by chance {words.percent(found.chance)}, {limit}"
         return f"{self.first} and {self.second} {words.percent(found.share)}{more} ({chance})"
 
@@ -97,8 +98,9 @@ def agreed(one: Input, raw: Array, maps: Mapping[str, Array], single: Sequence[s
     common = np.logical_or.reduce(alike) if alike else np.zeros_like(tops[pairs[0].first])
     shared = np.logical_and.reduce(list(tops.values()))
     names = tuple(name(shared, strongest[0])) if name else ()
+    leading = bool(names) and all(shared.flat[k] and name and name(shared, k)[0] == names[0] for k in strongest)
     at = f", mostly at the {ninth(common.astype(np.float64))[0]}" if not name and common.any() else ""
-    sentence = _sentence(len(tops), pairs, at, names, first=len(set(strongest)) == 1)
+    sentence = _sentence(len(tops), pairs, at, names, first=leading)
     shares = "Shared of the strongest: " + "; ".join(pair.text for pair in pairs) + "."
     marked = None
     if isinstance(one, Image) and common.any():

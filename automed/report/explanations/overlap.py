@@ -17,8 +17,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from automed.report.explanations.picture import scale_of
+
 TOP = 0.1  # of the places; so much the test of agreement compares too
 FEWEST = 3  # places at least, where there are so many that these are still a minor part
+FAINT = 0.125  # of the value at which a colour is full: as for what is shaded
 RARE = 0.05
 
 Array = NDArray[Any]
@@ -44,7 +47,8 @@ class Overlap:
 def top(values: Array) -> Array:
     """Which places speak most for the class: bool of the shape of `values`, none where nothing does.
 
-    A tenth of the places, or three where that is fewer; more where some are as strong as the last of these.
+    A tenth of the places, or three where that is fewer; more where some are as strong as the last of these, and fewer
+    where so few stand out: what is under an eighth of the strong ones is not even shaded.
 
     Args:
         values: finite floats of any shape.
@@ -54,7 +58,7 @@ def top(values: Array) -> Array:
     if not flat.size or flat.max() <= 0:
         return np.zeros(values.shape, dtype=bool)
     floor = np.partition(flat, -count)[-count]
-    return np.asarray((values >= floor) & (values > 0))
+    return np.asarray((values >= max(float(floor), scale_of(values) * FAINT)) & (values > 0))
 
 
 def shifted(first: Array, second: Array) -> Overlap | None:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from automed.report import words
-from automed.report.artefact import Part, damaged, read
+from automed.report.artefact import damaged, read
 from automed.report.cohort import Cohort
 from automed.report.results import Score, read_score
 
@@ -60,11 +60,13 @@ def read_possible(file: Path, cohort: Cohort) -> Possible:
         RunError: names the file and the key that is damaged.
     """
     document = read(file)
-    part = document.part("prediction_sets") if document else Part(file, {})
+    if document is None:
+        return Possible((), None, None, "not done, no prediction sets were made")
+    part = document.part("prediction_sets")
     if not part.value:
-        return Possible((), None, None, "this model's evaluation made none")
+        return Possible((), None, None, "not done, no prediction sets were made")
     marginal = part.part("marginal")
-    if not marginal.value:
+    if not marginal.value or cohort.labelled:  # of labels there are no sets, whatever the file says
         reason = (part.text("reason") or "no reason was recorded").removeprefix("not applicable: ")
         return Possible((), None, None, reason.rstrip("."))
     sets = marginal.part("sets")

@@ -17,6 +17,7 @@ from automed.report.svg import ACCENT, INK, MUTED, PALE, place
 from automed.run import Run
 
 DRAWN = 12  # parameters; all are in the table
+MANY = 100  # candidates; under it shares are called a guess
 ROW, BAR = 28, 0.44  # CSS pixels, and a share of them
 NAMES = {"adamw": "AdamW", "sgd": "SGD", "gaussian_noise": "Gaussian noise"}
 
@@ -68,13 +69,22 @@ class Importance:
         )
 
     @property
+    def worth(self) -> str:
+        """How far the shares can be taken."""
+        return "a guess" if self.n < MANY else "a rough estimate"
+
+    @property
     def sentence(self) -> str:
         """What may be read from it."""
-        beyond = [f"{one.title} ({words.decimal(one.share or 0.0)}, n = {one.n})" for one in self.told if one.beyond]
+        beyond = [
+            f"{one.title} ({words.decimal(one.share or 0.0)}, n\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}{one.n})"
+            for one in self.told
+            if one.beyond
+        ]
         if not beyond:
             return (
-                "No parameter stands out: none accounts for more of the differences in macro-F1 than chance gives "
-                "some parameter in 1 search of 20."
+                "No parameter stands out: none goes with more of the differences in macro-F1 than chance gives some "
+                "parameter in 1 search of 20."
             )
         return (
             "More of the differences in macro-F1 than chance gives any parameter in 19 searches of 20 goes with "
@@ -120,7 +130,7 @@ def bars(found: Importance | None) -> Figure | None:
 
 def _draw(shown: Sequence[Parameter], width: float) -> tuple[float, Paint]:
     wide = width > NARROW
-    letters = min(max(len(one.title) for one in shown), 32 if wide else 19)
+    letters = min(max(len(one.title) for one in shown), 32 if wide else 22)
     height = ROW * len(shown) + 50.0
 
     def paint(figure: Drawing) -> None:
@@ -134,11 +144,11 @@ def _draw(shown: Sequence[Parameter], width: float) -> tuple[float, Paint]:
         axes.barh(rows, [one.share or 0.0 for one in shown], height=BAR, color=colours, linewidth=0)
         marks = [(row, one.chance) for row, one in enumerate(shown) if one.chance is not None]
         for row, at in marks:
-            axes.plot([at, at], [row - 0.34, row + 0.34], color=MUTED, linewidth=1.6, clip_on=False)
+            axes.plot([at, at], [row - 0.42, row + 0.42], color=MUTED, linewidth=1.6, clip_on=False)
         for row, one in enumerate(shown):
             beside(axes, row, words.shorten(one.title, letters), INK, left=True)
             shares = words.decimal(one.share or 0.0)
-            beside(axes, row, f"{shares}  n {one.n}", INK if one.beyond else MUTED, left=False)
+            beside(axes, row, f"{shares}, n {one.n}", INK if one.beyond else MUTED, left=False)
         grid(axes, steps(0, end, 6 if wide else 4), label="share of the differences")
 
     return height, paint

@@ -35,12 +35,15 @@ _PIECES = re.compile(r"(\{[^{}]+\}|</?\d+/?>|\(s\)|\[[^\[\]|]+(?:\|[^\[\]|]+)+\]
 _WORD = re.compile(r"[a-z]{2,}")
 _LETTER = re.compile(r"[^\W\d_]")
 _PERCENT = re.compile(r"\s+%")
-_LAST = {"and": "和", "or": "或"}
 _LISTS = (
-    re.compile(r";\s+"),
-    re.compile(r"(?<=\)),\s+|(?<=\))\s+(?:and|or)\s+"),
-    re.compile(r",\s+|\s+(?:and|or)\s+"),
+    re.compile(r"(;\s+)"),
+    re.compile(r"((?<=\)),\s+|(?<=\))\s+(?:and|or)\s+)"),
+    re.compile(r"(,\s+|\s+(?:and|or)\s+)"),
 )
+_SIGNS = {"and": "和", "or": "或", ";": "；"}
+_SENTENCE = re.compile(r"[.!?;]\s")  # no name holds the end of a sentence, but one that is known
+LONGEST_LIST = 81  # items of a listing, and what is between them
+SHORTEST = 6  # letters of a message that is cut short
 DEEPEST = 4  # messages within messages
 _HAN, _LATIN = "\u4e00-\u9fff", "A-Za-z0-9.#±−+"
 _JOIN = re.compile(rf"[{_HAN}]\0[{_LATIN}]|[{_LATIN}%]\0[{_HAN}]")
@@ -105,7 +108,10 @@ class Section:
             self._by_word.setdefault(rarest, []).append(pattern)
 
     def exact(self, key: str) -> str | None:
-        """The translation of a message without places."""
+        """The translation of a message without places, also of one that a drawing has cut short."""
+        if key.endswith("…") and len(key) > SHORTEST:
+            found = {other for english, other in self._exact.items() if english.startswith(key[:-1].rstrip())}
+            return found.pop() if len(found) == 1 else None
         return self._exact.get(key)
 
     def patterns(self, key: str) -> list[Pattern]:
@@ -121,11 +127,13 @@ class Reader:
     Args:
         section: where messages are looked up.
         known: whether a text is data of this page.
+        within: where messages within messages are looked up, when not there.
     """
 
-    def __init__(self, section: Section, known: Callable[[str], bool]) -> None:
+    def __init__(self, section: Section, known: Known, within: Reader | None = None) -> None:
         self.section = section
         self.known = known
+        self._within = within or self
         self._found: dict[tuple[str, int], str | None] = {}
 
     def find(self, text: str, depth: int = 0) -> str | None:
@@ -166,31 +174,40 @@ class Reader:
             return text if self.known(text) or not has_letters(text) else None
         if place.kind == "n":
             text = _PERCENT.sub("%", text)
-            return self.find(text, depth + 1) if text[0] in "uo" else text
+            return self._within.find(text, depth + 1) if text[0] in "uo" else text
         if place.kind == "!":
-            return self.find(text, depth + 1) if has_letters(text) else text
+            return self._within.find(text, depth + 1) if has_letters(text) else text
         if place.kind == "?":
-            return text if self.known(text) or not has_letters(text) else self.find(text, depth + 1)
-        return self._listed(text, depth) if place.kind == "&" else text
+            return text if self.known(text) or not has_letters(text) else self._within.find(text, depth + 1)
+        if place.kind == "&":
+            return self._listed(text, depth)
+        return text if self.known(text) or not _SENTENCE.search(text) else None
 
     def _listed(self, text: str, depth: int) -> str | None:
-        if not has_letters(text) or self.known(text):
-            return text
-        if (whole := self.find(text, depth + 1)) is not None:
-            return whole
         for split in _LISTS:
-            items = [
-                item if self.known(item) or not has_letters(item) else self.find(item, depth + 1)
-                for item in split.split(text)
-            ]
-            found = [item for item in items if item is not None]
-            if len(found) == len(items) > 1:
-                ends = [
-                    (_LAST.get(match.group().strip(), "、") if split is not _LISTS[0] else "；")
-                    for match in split.finditer(text)
-                ]
-                return spaced(part for pair in zip(found, [*ends, ""], strict=True) for part in pair)
-        return None
+            pieces = split.split(text)
+            if 1 < len(pieces) <= LONGEST_LIST and (items := self._items(pieces, depth)) is not None:
+                return items
+        return self._item(text, depth, self.known)
+
+    def _items(self, pieces: list[str], depth: int) -> str | None:
+        """The items of a listing; what lies between two of them may be a part of a name: "ST or T change"."""
+        best: list[tuple[str, ...] | None] = [None] * (len(pieces) + 1)
+        for end in range(1, len(pieces) + 1, 2):
+            for start in range(0, end, 2):
+                before = best[start - 1] if start else ()
+                item = self._item("".join(pieces[start:end]), depth, self.known.whole) if before is not None else None
+                if before is None or item is None:
+                    continue
+                sign = (_SIGNS.get(pieces[start - 1].strip(), "、"),) if start else ()
+                told = (*before, *sign, item)
+                if len(told) > len(best[end] or ()):
+                    best[end] = told
+        found = best[len(pieces)]
+        return spaced(found) if found is not None else None
+
+    def _item(self, text: str, depth: int, known: Callable[[str], bool]) -> str | None:
+        return text if not has_letters(text) or known(text) else self._within.find(text, depth + 1)
 
 
 def _compile(key: str, value: str) -> tuple[set[str], Pattern]:
@@ -307,23 +324,32 @@ def spaced(parts: Iterable[str]) -> str:
     return text
 
 
-def known_in(data: Collection[str]) -> Callable[[str], bool]:
-    """Whether a text is one of these, or a part of one: cut short by an ellipsis, or a line of several."""
-    exact = frozenset(data)
-    parts = {
-        " ".join(words[start:end])
-        for words in (text.split() for text in exact)
-        if 1 < len(words) <= LINES
-        for start in range(len(words))
-        for end in range(start + 1, len(words) + 1)
-        if end - start > 1 or len(words[start]) > LETTERS
-    }
+class Known:
+    """Whether a text is data of a page.
 
-    @cache
-    def known(text: str) -> bool:
+    Args:
+        data: texts that are.
+    """
+
+    def __init__(self, data: Collection[str]) -> None:
+        self._whole = frozenset(" ".join(text.split()) for text in data)
+        self._parts = {
+            " ".join(words[start:end])
+            for words in (text.split() for text in self._whole)
+            if 1 < len(words) <= LINES
+            for start in range(len(words))
+            for end in range(start + 1, len(words) + 1)
+            if end - start > 1 or len(words[start]) > LETTERS
+        }
+
+    def whole(self, text: str) -> bool:
+        """Whether it is one of them."""
+        return " ".join(text.split()) in self._whole
+
+    def __call__(self, text: str) -> bool:
+        """Whether it is one of them, or a part of one: cut short by an ellipsis, or a line of several."""
         text = " ".join(text.split())
-        if text in exact or text in parts:
+        if text in self._whole or text in self._parts:
             return True
-        return len(text) > LETTERS and text.endswith("…") and any(one.startswith(text[:-1].rstrip()) for one in exact)
-
-    return known
+        cut = text[:-1].rstrip() if len(text) > LETTERS and text.endswith("…") else ""
+        return bool(cut) and any(one.startswith(cut) for one in self._whole)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from automed.report import words
 from automed.report.facts import Candidate, Facts
 from automed.report.inputs.signal import Signal, Trace
 from automed.report.inputs.tabular import Tabular
@@ -16,6 +17,10 @@ def data_of(facts: Facts, candidate: Candidate | None = None) -> set[str]:
     if cohort:
         found.update(text for label in cohort.classes for text in (label.key, label.name))
         found.update(one.name for one in cohort.inputs)
+        found.update(words.attribute(key) for key in cohort.sensitive)
+    for one in facts.candidates:
+        for division in one.audit.divisions if one.audit else ():
+            found.update((division.title, *(row.name for row in division.rows)))
     if candidate:
         found.update(_explained(candidate))
     return {text for text in found if text}

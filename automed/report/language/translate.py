@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from automed.report.language.catalogue import END, Catalogue, Reader, has_letters, known_in, load
+from automed.report.language.catalogue import END, Catalogue, Known, Reader, has_letters, load
 from automed.report.language.lines import Line, translated
 from automed.report.language.markup import RAW, Token, attributes, cut, replaced, text_of
 from automed.report.scripts import ESCAPES
@@ -57,14 +57,14 @@ class _Page:
         self.catalogue = catalogue
         self.tokens = list(cut(page))
         self.missed: list[str] = []
-        names = {" ".join(text.split()) for text in (*data, *_set_apart(self.tokens))}
-        every = known_in(names)
+        names = {*data, *_set_apart(self.tokens)}
+        every = Known(names)
+        apart = Reader(catalogue.bdi, every, Reader(catalogue.messages, every))
         # A sentence may be set apart for the names in it; it is no name.
-        apart = Reader(catalogue.bdi, every)
-        self._known = known_in({name for name in names if apart.find(name) is None})
-        self._messages, self._apart, self._pairs = (
-            Reader(section, self._known) for section in (catalogue.messages, catalogue.bdi, catalogue.pairs)
-        )
+        self._known = Known({name for name in names if not _told(name, apart)})
+        self._messages = Reader(catalogue.messages, self._known)
+        self._apart = Reader(catalogue.bdi, self._known, self._messages)
+        self._pairs = Reader(catalogue.pairs, self._known, self._messages)
         self._out: list[str] = []
 
     def run(self) -> str:
@@ -153,9 +153,18 @@ class _Page:
         if first.name != "bdi" or _kept(first):
             return "".join(map(self._tag, tokens))
         line = self._line(inside)
-        found = None
+        found: str | None = None
         if not line.strange and not self._known(line.text):
-            found = self._apart.find(line.text)
+            lost: list[str] = []
+
+            def missed(part: str) -> str:
+                lost.append(part)
+                return part
+
+            found = translated(line.text, self._apart, missed)
+            if lost and found != line.text:
+                self.missed.extend(map(line.shown, lost))
+                found = None
         return self._tag(first) + line.markup(line.text if found is None else found) + last.raw
 
     def _tag(self, token: Token) -> str:
@@ -210,6 +219,18 @@ def _end(tokens: list[Token], start: int) -> int | None:
             if not depth:
                 return at
     return None
+
+
+def _told(text: str, reader: Reader) -> bool:
+    """Whether every sentence of a text is a message."""
+    lost: list[str] = []
+
+    def missed(part: str) -> str:
+        lost.append(part)
+        return part
+
+    translated(text, reader, missed)
+    return has_letters(text) and not lost
 
 
 def _text(tokens: list[Token]) -> str:

@@ -35,12 +35,6 @@ class Performance:
         figures = self.precision.figures if self.precision else ()
         return {one.of: one.score for one in figures if one.score.key == "auroc"}
 
-    @property
-    def sensitivities(self) -> dict[str, Score]:
-        """Sensitivity of the model's decisions by the name of the question, likewise."""
-        figures = self.precision.figures if self.precision else ()
-        return {one.of: one.score for one in figures if one.score.key == "sensitivity"}
-
 
 def read_performance(file: Path, cohort: Cohort, finalists: Mapping[str, str]) -> Performance | None:
     """The evaluation of one finalist; None where it was not evaluated.
