@@ -43,6 +43,8 @@ gallery: $(READY)
 	rm -rf $(GALLERY) && mkdir -p $(GALLERY)
 	cd build/gallery && cp --parents index.html models/*/report.html models/*/report.json models/*/MODEL_CARD.md \
 	  $(CURDIR)/$(GALLERY)
+	# The recipe on the pages names the folder that it was read from.
+	find $(GALLERY) -type f -exec sed -i 's#$(CURDIR)#.#g' {} +
 	du -ch $(GALLERY)/index.html $(GALLERY)/models/*/*
 	test "$$(du -sk $(GALLERY) | cut -f1)" -lt 3072
 

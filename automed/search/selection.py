@@ -86,9 +86,7 @@ def _sentence(told: dict[str, Any], audit: Audit) -> str:
         return f"No group has {audit.min_group} validation records, so candidates could not be compared by groups."
     worst = f"macro-F1 {fair['worst_group']:.3f} in its worst group ({fair['group']})"
     if told["same"]:
-        return (
-            f"Candidate {best['number']} has the highest macro-F1 and the best worst group near it: {worst}."
-        )
+        return f"Candidate {best['number']} has the highest macro-F1 and the best worst group near it: {worst}."
     text = (
         f"Candidate {fair['number']} has the best worst group of those within {audit.distance:g} of the best: {worst},"
         f" {told['gain']:.3f} more than candidate {best['number']}, for {told['cost']:.3f} less macro-F1 overall."

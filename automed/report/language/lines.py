@@ -25,7 +25,7 @@ class Line:
 
     def add(self, text: str) -> None:
         """Text, unescaped."""
-        self.strange = self.strange or any(ord(sign) >= OPEN for sign in text) if text else self.strange
+        self.strange = self.strange or (bool(text) and ord(max(text)) >= OPEN)
         self.text += text
 
     def whole(self, raw: str) -> None:

@@ -66,6 +66,7 @@ class _Page:
         self._apart = Reader(catalogue.bdi, self._known, self._messages)
         self._pairs = Reader(catalogue.pairs, self._known, self._messages)
         self._out: list[str] = []
+        self._closed = 0  # elements of data that are open
 
     def run(self) -> str:
         """The page in the other language."""
@@ -76,23 +77,28 @@ class _Page:
             if token.name in INLINE or (token.kind == "text" and not raw):
                 line.append(token)
                 continue
-            self._flush(line, names)
-            line = []
+            if line:
+                self._flush(line, names)
+                line = []
             if token.kind == "text":
                 self._out.append(self._script(token.raw, names[-1].raw))
                 continue
             if token.kind == "end":
-                while names and names.pop().name != token.name:
-                    pass
+                while names:
+                    last = names.pop()
+                    self._closed -= _data(last)
+                    if last.name == token.name:
+                        break
             self._out.append(self._tag(token))
             if token.kind == "start":
                 names.append(token)
+                self._closed += _data(token)
         self._flush(line, names)
         return "".join(self._out)
 
     def _flush(self, tokens: list[Token], names: list[Token]) -> None:
         """Put out what stands between two borders of blocks."""
-        if any(one.name in DATA or _kept(one) for one in names) or not has_letters(_text(tokens)):
+        if self._closed or not has_letters(_text(tokens)):
             self._out.extend(map(self._tag, tokens))
             return
         line = self._line(tokens)
@@ -139,7 +145,7 @@ class _Page:
                 line.close(opened.pop()[1], token.raw)
             elif end is None:
                 line.whole(self._tag(token))
-            elif token.name in DATA or _kept(token) or not has_letters(_text(tokens[at:end])):
+            elif _data(token) or not has_letters(_text(tokens[at:end])):
                 line.whole(self._kept(tokens[at : end + 1]))
                 at = end
             else:
@@ -222,19 +228,16 @@ def _end(tokens: list[Token], start: int) -> int | None:
 
 
 def _told(text: str, reader: Reader) -> bool:
-    """Whether every sentence of a text is a message."""
-    lost: list[str] = []
-
-    def missed(part: str) -> str:
-        lost.append(part)
-        return part
-
-    translated(text, reader, missed)
-    return has_letters(text) and not lost
+    """Whether a sentence of a text is a message: it may be set apart for the names in it, and is none itself."""
+    return has_letters(text) and translated(text, reader, lambda part: part) != text
 
 
 def _text(tokens: list[Token]) -> str:
     return "".join(text_of(token.raw) for token in tokens if token.kind == "text")
+
+
+def _data(token: Token) -> bool:
+    return token.name in DATA or _kept(token)
 
 
 def _kept(token: Token) -> bool:
