@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from commandline import Command
+from madeup import Story, make_run
 
 from automed.run import Run, write_json
 
@@ -222,3 +223,14 @@ def test_a_run_that_goes_on_keeps_its_recipe_and_place(automed_command: Command)
     assert ended.code == 2
     assert "a run that goes on keeps its recipe" in ended.err
     assert automed_command("search", "run", "--out", "elsewhere").code == 2
+
+
+def test_a_model_stands_for_the_run_that_it_lies_in(automed_command: Command, tmp_path: Path) -> None:
+    """`automed report model.keras` renders its run; a model that lies nowhere is answered with the reason."""
+    run = make_run(tmp_path / "run", Story(finalists=1, trials=1, examples=0))
+    model = run.finalists()[0].model
+    ended = automed_command("report", str(model), "--json")
+    assert ended.code == 0 and Path(ended.document["run"]) == run.folder
+    alone = tmp_path / "alone.keras"
+    alone.write_bytes(model.read_bytes())
+    assert automed_command("report", str(alone)).code == 2

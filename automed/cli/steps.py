@@ -34,10 +34,11 @@ def beside(model: str, verb: str) -> tuple[Any, Any]:
             raise DataError("no such model file", where=model)
         finalist, folder = Finalist(path.resolve().parent), path.resolve().parent.parent.parent
         if finalist.model != path.resolve() or not Run(folder).manifest.is_file():
+            hint = f"Name the recipe of its data: automed {verb} {model} --data RECIPE"
             raise UsageError(
                 "this model does not lie in the folder of its run",
                 where=model,
-                hint=f"Name the recipe of its data: automed {verb} {model} --data RECIPE",
+                hint="A page is made from the files of a run." if verb == "report" else hint,
             )
         return Run(folder), finalist
     run = runs.find(model)

@@ -192,7 +192,8 @@ def _fill(
     language = facts.plan.language if isinstance(facts, Facts) else facts.language
     if language == "en":
         return page
-    return translate(page, language, data_of(facts, more.get("candidate")) if isinstance(facts, Facts) else ())
+    data = data_of(facts, more.get("candidate")) if isinstance(facts, Facts) else facts.names
+    return translate(page, language, data)
 
 
 @cache

@@ -104,6 +104,11 @@ class SideBySide:
     language: str = "en"
 
     @property
+    def names(self) -> set[str]:
+        """What runs and models are called."""
+        return {text for one in self.entrants for text in (one.letter, one.name, one.run, one.title)} | {self.folder}
+
+    @property
     def first(self) -> Entrant:
         return self.entrants[0]
 

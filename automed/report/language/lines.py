@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 
-from automed.report.language.catalogue import CLOSE, END, ENDS, OPEN, WHOLE, Reader, has_letters
 from automed.report.language.markup import escaped
+from automed.report.language.message import CLOSE, END, OPEN, WHOLE, has_letters
+from automed.report.language.reader import ENDS, Reader
 
-_SENTENCE = re.compile(rf"(?:(?<=[.!?…])|(?<=[.!?…][{chr(CLOSE)}-{chr(WHOLE - 1)}]))\s+")
+# "A. CNN" is a name, no end of a sentence.
+_SENTENCE = re.compile(rf"(?<!\\b[A-Z]\\.)(?:(?<=[.!?…])|(?<=[.!?…][{chr(CLOSE)}-{chr(WHOLE - 1)}]))\s+")
 _DOT = re.compile(r"(\s+·\s+)")  # stands between things of one line that are no sentence
 _SIGN = re.compile(f"[{chr(OPEN)}-{chr(END - 1)}]")
 LONGEST = 8  # sentences looked up as one message

@@ -7,9 +7,11 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from automed.report.language.catalogue import END, Catalogue, Known, Reader, has_letters, load
+from automed.report.language.catalogue import Catalogue, load
 from automed.report.language.lines import Line, translated
 from automed.report.language.markup import RAW, Token, attributes, cut, replaced, text_of
+from automed.report.language.message import END, has_letters
+from automed.report.language.reader import Known, Reader
 from automed.report.scripts import ESCAPES
 
 INLINE = frozenset(
