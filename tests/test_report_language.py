@@ -261,7 +261,8 @@ def test_a_message_made_of_others_costs_no_time() -> None:
     """A name may be made up of the words of messages: no way of reading it is tried again and again."""
     name = " against light (gap .75, in by for was taken for, wrong in .5 is" * 40
     # It would not end within the time that the whole suite has, were it tried in every way.
-    translate(f"<p>{name}</p><p>Sensitivity for {name} by {name}, .1 in {name} against .2</p>")
+    page = translate(f"<p>{name}</p><p>Sensitivity for {name} by {name}, .1 in {name} against .2</p>")
+    assert page.count("</p>") == 2
 
 
 def test_a_page_of_three_megabytes_is_translated_to_its_end(audited: Facts) -> None:

@@ -24,16 +24,7 @@ def audit(
     min_group: Annotated[
         int | None, typer.Option("--min-group", min=1, metavar="N", help="Records that a group needs to be judged.")
     ] = None,
-    data: Annotated[
-        str | None,
-        typer.Option(
-            "--data",
-            metavar="RECIPE",
-            help="The recipe of the data, for a model away from its run or made by others.",
-            autocompletion=options.complete_recipe,
-            show_default=False,
-        ),
-    ] = None,
+    data: options.Data = None,
     settings: options.Settings = None,
     out: Annotated[
         Path | None,

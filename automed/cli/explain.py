@@ -40,16 +40,7 @@ def explain(
         int | None,
         typer.Option("--seed", min=0, metavar="N", help="Where chance comes from: other draws, other cases."),
     ] = None,
-    data: Annotated[
-        str | None,
-        typer.Option(
-            "--data",
-            metavar="RECIPE",
-            help="The recipe of the data, for a model away from its run or made by others.",
-            autocompletion=options.complete_recipe,
-            show_default=False,
-        ),
-    ] = None,
+    data: options.Data = None,
     settings: options.Settings = None,
     out: Annotated[
         Path | None,

@@ -68,6 +68,16 @@ Model = Annotated[
         show_default=False,
     ),
 ]
+Data = Annotated[
+    str | None,
+    typer.Option(
+        "--data",
+        metavar="RECIPE",
+        help="The recipe of the data, for a model away from its run or made by others.",
+        autocompletion=complete_recipe,
+        show_default=False,
+    ),
+]
 Settings = Annotated[
     list[str] | None,
     typer.Option(
