@@ -45,7 +45,8 @@ HEAVY = frozenset(
 # On the way from `automed --help`, these as well.
 SLOW = HEAVY | {"numpy", "pydantic", "yaml", "jinja2", "psutil", "filelock", "platformdirs", "rich"}
 ENVIRONMENT = ("runtime.py",)  # the only reader of the environment
-OUTSPOKEN = ("cli/",)  # the only place that prints
+# The only place that prints; the scripts of rivals are programs of their own, whose last line is read as their reason.
+OUTSPOKEN = ("cli/", "benchmark/rivals/")
 TERMINAL = frozenset({"typer", "rich", "click"})  # belongs to the command line
 
 

@@ -25,6 +25,10 @@ VERBS = Table(
         "report": Entry("automed.cli.report:report", "Render the pages of a run again from its files."),
         "compare": Entry("automed.cli.compare:compare", "Put the best models of several runs on one page."),
         "review import": Entry("automed.cli.review:import_", "Add what readers answered in a report's review."),
+        "benchmark run": Entry("automed.cli.benchmark:run", "Run a suite of recipes, seeds and engines."),
+        "benchmark compare": Entry("automed.cli.benchmark:compare", "Say whether a later point of a suite is worse."),
+        "benchmark show": Entry("automed.cli.benchmark:show", "Render the page of a suite's history."),
+        "benchmark schedule": Entry("automed.cli.schedule:schedule", "Bring a suite back at set times."),
         "doctor": Entry("automed.cli.doctor:doctor", "Show what automed runs on, and train for five seconds."),
         "recipe new": Entry("automed.cli.recipe:new", "Write a recipe to start from."),
         "recipe check": Entry("automed.cli.recipe:check", "Say what is wrong with a recipe."),
@@ -43,6 +47,7 @@ FAMILIES = {
     "recipe": "Write, check and show recipes.",
     "data": "Check the data of a recipe; look after the cache.",
     "data cache": "What is decoded once and kept for every trial.",
+    "benchmark": "The whole story again, over recipes, seeds and rivals; kept and compared.",
     "runs": "What earlier searches left behind.",
 }
 EXAMPLES = """[bold]Start here[/bold]

@@ -115,7 +115,8 @@ def search(
 
 @contextmanager
 def stoppable(acknowledge: Callable[[], None]) -> Iterator[Callable[[], bool]]:
-    """Count Ctrl-C: `stop()` is true after the first, the second raises KeyboardInterrupt, the third ends at once."""
+    """Count Ctrl-C, and SIGTERM like it: `stop()` is true after the first, the second raises KeyboardInterrupt, the
+    third ends at once."""
     pressed = 0
 
     def on_signal(_: int, __: FrameType | None) -> None:
@@ -128,11 +129,13 @@ def stoppable(acknowledge: Callable[[], None]) -> Iterator[Callable[[], bool]]:
         else:
             os._exit(INTERRUPTED)
 
-    before = signal.signal(signal.SIGINT, on_signal)
+    # A scheduler or a container is ended with SIGTERM: what is finished must be kept then, too.
+    before = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield lambda: pressed > 0
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _begin(target: str, overrides: tuple[str, ...], out: Path | None, resume: bool, command: str) -> tuple[Recipe, Run]:

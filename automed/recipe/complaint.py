@@ -32,18 +32,21 @@ _KINDS = {
 }
 
 
-def complain(problem: ValidationError, shown: str, lines: Lines) -> RecipeError:
+def complain(
+    problem: ValidationError, shown: str, lines: Lines, model: type[BaseModel] = Recipe
+) -> RecipeError:
     """The error for a person: the first complaint is the message, the next ones stand in the hint.
 
     Args:
         problem: what pydantic found.
         shown: the recipe as the person named it.
         lines: where each key stands.
+        model: what the file was held against.
     """
     told: dict[str, tuple[str, str | None]] = {}
     # A key that is not known comes first: where another is missing, it is often the misspelt one.
     for error in sorted(problem.errors(include_url=False), key=lambda error: error["type"] != "extra_forbidden"):
-        key, known = _key(error["loc"])
+        key, known = _key(error["loc"], model)
         if error["type"].startswith("union_tag"):
             key = f"{key}.{error['ctx']['discriminator']}".replace("'", "")
         what, hint = _explain(error, key, known)
@@ -58,11 +61,11 @@ def complain(problem: ValidationError, shown: str, lines: Lines) -> RecipeError:
     return RecipeError(what, where=locate(shown, lines, key), hint="\n  ".join(filter(None, [hint, *more])) or None)
 
 
-def _key(location: tuple[str | int, ...]) -> tuple[str, list[str]]:
+def _key(location: tuple[str | int, ...], model: type[BaseModel]) -> tuple[str, list[str]]:
     """The dotted key of an error without what pydantic puts in between, and the keys known at its parent."""
     parts: list[str] = []
     known: list[str] = []
-    annotation: Any = Recipe
+    annotation: Any = model
     for part in location:
         models = _models(annotation)
         if len(models) > 1:  # the union's tag

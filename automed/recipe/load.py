@@ -41,7 +41,7 @@ def load(source: str | Path, overrides: Iterable[str] = (), *, environ: Mapping[
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as problem:
         raise RecipeError(f"cannot be read: {problem.__class__.__name__}", where=shown) from problem
-    tree, lines = _parse(text, shown)
+    tree, lines = parse(text, shown)
     typed = [_override(tree, override) for override in overrides]
     for key in typed:
         lines = {name: line for name, line in lines.items() if not name.startswith(f"{key}.")}
@@ -121,7 +121,13 @@ def _mapping(loader: _Loader, node: yaml.MappingNode, deep: bool = False) -> dic
 _Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
 
 
-def _parse(text: str, shown: str) -> tuple[dict[str, Any], Lines]:
+def parse(text: str, shown: str) -> tuple[dict[str, Any], Lines]:
+    """A YAML file's keys and the line of each; raises RecipeError where it is no mapping or a key is written twice.
+
+    Args:
+        text: of the file.
+        shown: the file as the person named it.
+    """
     loader = _Loader(text)
     try:
         node = loader.get_single_node()
@@ -133,7 +139,7 @@ def _parse(text: str, shown: str) -> tuple[dict[str, Any], Lines]:
     finally:
         loader.dispose()
     if not isinstance(tree, dict):
-        raise RecipeError("must be a mapping of keys (name, data, inputs, ...)", where=shown)
+        raise RecipeError("must be a mapping of keys (name, ...)", where=shown)
     return tree, dict(_lines(node))
 
 

@@ -427,7 +427,7 @@ def arrays(n: int = 4, **changes: Any) -> dict[str, Any]:
         ({"pictures": np.zeros(3)}, "neither train_images"),
         ({"images": np.zeros((4, 8, 8), np.uint8)}, "labels is missing"),
         (arrays(labels=np.zeros(3)), "4 pictures"),
-        (arrays(labels=np.zeros((4, 14))), "several labels"),
+        (arrays(labels=np.zeros((4, 14))), "several labels a record"),
         (arrays(labels=np.array([0.5, 1, 0, 1])), "whole numbers or text"),
         (arrays(labels=np.array([{}, {}, {}, {}], object)), "Python objects"),
         (arrays(labels=np.zeros(4, int)), "at least two"),
@@ -442,6 +442,52 @@ def test_arrays_that_do_not_fit_are_explained(tmp_path: Path, content: dict[str,
     with pytest.raises(DataError, match=told) as caught:
         read(archive(tmp_path, content))
     assert caught.value.exit_code == 3
+
+
+def test_several_labels_a_record_are_columns_of_0_and_1(tmp_path: Path) -> None:
+    """The key of a label is the number of its column; the recipe's order is the order of the labels."""
+    marks = np.array([[0, 0, 1], [1, 0, 1], [0, 0, 0], [1, 1, 1]])
+    content = arrays(labels=marks.astype(np.uint8))
+    records = read(archive(tmp_path, content, task="multilabel"))
+    assert records.task == "multilabel" and records.classes == ("0", "1", "2")
+    assert np.array_equal(records.y, marks) and records.y.dtype == np.int64
+    assert "label" not in records.frame.columns  # a column that holds all of them would give them away
+    turned = read(archive(tmp_path, content, task="multilabel", classes=["2", "0", "1"]))
+    assert turned.classes == ("2", "0", "1") and np.array_equal(turned.y, marks[:, [2, 0, 1]])
+
+
+def test_several_labels_keep_the_official_splits(tmp_path: Path) -> None:
+    """As the multi-label set of MedMNIST has them."""
+    marks = {"train": np.eye(3, dtype=np.uint8), "val": np.zeros((2, 3), np.uint8), "test": np.ones((4, 3), np.uint8)}
+    content: dict[str, Any] = {}
+    for split, labels in marks.items():
+        content |= {f"{split}_images": np.zeros((len(labels), 8, 8), np.uint8), f"{split}_labels": labels}
+    records = read(archive(tmp_path, content, task="multilabel"))
+    assert records.split is not None and records.split.tolist() == ["train"] * 3 + ["validation"] * 2 + ["test"] * 4
+    assert np.array_equal(records.y, np.concatenate(list(marks.values())))
+
+
+@pytest.mark.parametrize(
+    ("labels", "classes", "told"),
+    [
+        (np.zeros(4, int), None, "does not hold several labels a record"),
+        (np.zeros((4, 1), int), None, "does not hold several labels a record"),
+        (np.array([[0, 1], [1, 2], [0, 0], [1, 1]]), None, r"1 rows hold something else than 0 and 1 \(row 2\)"),
+        (np.zeros((4, 3), int), {"0": "a", "1": "b"}, r"3 columns of labels, and data\.classes names others"),
+    ],
+)
+def test_labels_that_are_not_several_are_explained(
+    tmp_path: Path, labels: np.ndarray[Any, Any], classes: dict[str, str] | None, told: str
+) -> None:
+    """Shapes, values and keys that do not fit `task: multilabel`."""
+    with pytest.raises(DataError, match=told):
+        read(archive(tmp_path, arrays(labels=labels), task="multilabel", classes=classes))
+
+
+@pytest.mark.parametrize("task", ["multiclass", "ordinal"])
+def test_the_task_of_the_recipe_reaches_the_records(tmp_path: Path, task: str) -> None:
+    """Grades are judged as grades."""
+    assert read(archive(tmp_path, task=task)).task == task
 
 
 def test_splits_of_different_sizes_are_refused(tmp_path: Path) -> None:
@@ -490,7 +536,7 @@ def test_ordinal_grades_are_classes_and_other_sizes_have_other_files(tmp_path: P
 @pytest.mark.parametrize(
     ("name", "told"),
     [
-        ("chestmnist", "several of which"),
+        ("chestmnist", "must be multilabel: chestmnist has 14 findings a picture"),
         ("nodulemnist3d", "volumes"),
         ("brestmnist", "Did you mean 'breastmnist'"),
         ("imagenet", "Known: pathmnist"),
@@ -501,6 +547,14 @@ def test_sets_that_cannot_be_classified_as_images_and_unknown_ones_are_refused(
 ) -> None:
     with pytest.raises(RecipeError, match=told):
         read(write_recipe(tmp_path, {"source": "medmnist", "name": name}))
+
+
+def test_a_medmnist_set_of_one_label_a_picture_is_not_taken_for_several(tmp_path: Path) -> None:
+    """And the one with several is found where the recipe says so."""
+    with pytest.raises(RecipeError, match="breastmnist has one label a picture"):
+        read(write_recipe(tmp_path, {"source": "medmnist", "name": "breastmnist", "task": "multilabel"}))
+    chest = write_recipe(tmp_path, {"source": "medmnist", "name": "chestmnist", "task": "multilabel"})
+    assert medmnist.find(chest).file == "chestmnist.npz"
 
 
 def test_a_file_with_another_checksum_is_named_and_not_used(tmp_path: Path) -> None:

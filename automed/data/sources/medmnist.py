@@ -44,12 +44,13 @@ class Published:
 
 
 def read(recipe: Recipe) -> Records:
-    """Records of a MedMNIST set with its official splits; ordinal grades are treated as classes.
+    """Records of a MedMNIST set with its official splits; grades are classes, with an order if `data.task` says so.
 
     The file is looked for in `data.root` and in the cache before it is fetched.
 
     Raises:
-        RecipeError: no such set or size; a set of volumes or with several labels.
+        RecipeError: no such set or size; a set of volumes; `data.task` says one label a picture where there are
+            several, or the reverse.
         DataError: a file with another MD5; no file and no network, with the place where it belongs.
     """
     published = find(recipe)
@@ -91,24 +92,19 @@ def catalogue() -> list[Published]:
 
 
 def _require_classifiable(recipe: Recipe, published: Published) -> None:
-    trouble = None
     if published.name.endswith("3d"):
-        trouble = "holds volumes"
-    elif published.task.startswith("multi-label"):
-        trouble = f"has {published.classes} findings a picture, several of which may be there at once"
-    if trouble:
+        flat = dict.fromkeys(one.name for one in catalogue() if not one.name.endswith("3d"))
         raise recipe.fail(
             "data.name",
-            f"{published.name} {trouble}: it cannot be classified as images yet",
-            hint="The flat sets with one label a picture are: "
-            + ", ".join(
-                dict.fromkeys(
-                    one.name
-                    for one in catalogue()
-                    if not one.name.endswith("3d") and not one.task.startswith("multi-label")
-                )
-            ),
+            f"{published.name} holds volumes: it cannot be classified as images yet",
+            hint=f"The flat sets are: {', '.join(flat)}",
         )
+    several = published.task.startswith("multi-label")
+    if several and recipe.data.task != "multilabel":
+        what = f"{published.name} has {published.classes} findings a picture, several of which may be there at once"
+        raise recipe.fail("data.task", f"must be multilabel: {what}")
+    if not several and recipe.data.task == "multilabel":
+        raise recipe.fail("data.task", f"is multilabel, but {published.name} has one label a picture")
 
 
 def _local(published: Published, recipe: Recipe) -> Path:

@@ -19,7 +19,7 @@ import pandas as pd
 
 from automed import runtime
 from automed.data import digests, store
-from automed.data.columns import add_bands, check_columns, own_patients, positions
+from automed.data.columns import add_bands, check_columns, name_rows, own_patients, positions
 from automed.data.records import Arrays, Records
 from automed.errors import DataError
 from automed.recipe import NpzData, Recipe
@@ -43,10 +43,12 @@ def read(recipe: Recipe) -> Records:
 
     Either train_images, train_labels, val_images, ... (official splits), or images, labels. Further arrays with one
     value a record (patient, sex, train_sex, ...) become columns; `patient` keeps patients apart. Rows are numbered
-    through train, validation and test.
+    through train, validation and test. For several labels a record (`task: multilabel`) labels are (n, labels) of 0
+    and 1, and the number of a column is the key of its label; a record without any is a record with none of them.
 
     Raises:
-        DataError: not such an archive, shapes or lengths that do not fit, several labels a record.
+        DataError: not such an archive, shapes or lengths that do not fit, several labels a record where the recipe
+            says one.
     """
     data = recipe.data
     assert isinstance(data, NpzData)
@@ -59,25 +61,31 @@ def records(recipe: Recipe, path: Path) -> Records:
         raise recipe.fail("inputs", "must be one image: an npz file holds one picture a record")
     if not path.is_file():
         raise DataError("the archive is not there", where=path.name, hint=f"Looked in {path.parent}.")
+    several = recipe.data.task == "multilabel"
     try:
         with zipfile.ZipFile(path) as archive:
             members = _members(archive, path.name)
             prefixes = _prefixes(members, path.name)
-            pictures = [_pictures(members, prefix, path.name) for prefix in prefixes]
+            pictures = [_pictures(members, prefix, path.name, several=several) for prefix in prefixes]
             lengths = [member.shape[0] for member in pictures]
-            columns = _columns(archive, members, prefixes, lengths, path.name)
+            columns = _columns(archive, members, prefixes, lengths)
+            table = _table(archive, members, prefixes, path.name) if several else None
     except _DAMAGE as problem:
         raise DataError("not an npz archive, or damaged", where=path.name) from problem
     if len({(member.shape[1:], member.dtype) for member in pictures}) > 1:
         raise DataError("the pictures of the splits differ in size or type", where=path.name)
 
     split = np.repeat(np.array([_SPLITS[prefix[:-1]] for prefix in prefixes], object), lengths) if prefixes[0] else None
-    labels = _labels(columns.pop("labels"), path.name)
-    frame = pd.DataFrame({"label": labels, **({} if split is None else {"split": split}), **columns})
+    rows = np.arange(1, sum(lengths) + 1, dtype=np.int64)
+    if table is None:
+        labels = _labels(columns.pop("labels"), path.name)
+        y, classes = positions(recipe, labels, rows, f"{path.name}, labels")
+        columns = {"label": np.array(labels, object), **columns}
+    else:  # several labels are no column: one that holds them all would be taken for a shortcut
+        y, classes = _marked(recipe, table, rows, f"{path.name}, labels")
+    frame = pd.DataFrame({**({} if split is None else {"split": split}), **columns}, index=range(len(rows)))
     frame = add_bands(recipe, frame, path.name)
     check_columns(recipe, frame, path.name)
-    rows = np.arange(1, len(frame) + 1, dtype=np.int64)
-    y, classes = positions(recipe, labels, rows, f"{path.name}, labels")
     patient = np.array([str(value) for value in columns["patient"]], object) if "patient" in columns else None
     values = _mapped(path, pictures)
     return Records(
@@ -89,6 +97,7 @@ def records(recipe: Recipe, path: Path) -> Records:
         rows=rows,
         split=split,
         patients_named=patient is not None,
+        task=recipe.data.task,
     )
 
 
@@ -128,7 +137,7 @@ def _prefixes(members: Mapping[str, Member], where: str) -> list[str]:
     raise DataError("neither train_images with val_images or test_images, nor images", where=where, hint=hint)
 
 
-def _pictures(members: Mapping[str, Member], prefix: str, where: str) -> Member:
+def _pictures(members: Mapping[str, Member], prefix: str, where: str, *, several: bool) -> Member:
     member = members[f"{prefix}images"]
     shape, name = member.shape, f"{prefix}images"
     if member.dtype not in (np.uint8, np.uint16):
@@ -146,14 +155,17 @@ def _pictures(members: Mapping[str, Member], prefix: str, where: str) -> Member:
     labelled = members[f"{prefix}labels"].shape
     if not labelled or labelled[0] != shape[0]:
         raise DataError(f"{shape[0]:,} pictures in {name}, labels {labelled}", where=where)
-    if len(labelled) > 2 or (len(labelled) == 2 and labelled[1] != 1):
-        what = f"{prefix}labels {labelled} holds several labels a record, which cannot be classified yet"
-        raise DataError(what, where=where, hint="Choose one label, or combinations of labels as classes.")
+    if several and (len(labelled) != 2 or labelled[1] < 2):
+        what = f"{prefix}labels {labelled} does not hold several labels a record, as data.task has it"
+        raise DataError(what, where=where, hint="Save (n, labels) of 0 and 1, or take data.task out.")
+    if not several and (len(labelled) > 2 or (len(labelled) == 2 and labelled[1] != 1)):
+        what = f"{prefix}labels {labelled} holds several labels a record"
+        raise DataError(what, where=where, hint="data.task: multilabel learns them all; or save one label a record.")
     return member
 
 
 def _columns(
-    archive: zipfile.ZipFile, members: Mapping[str, Member], prefixes: list[str], lengths: list[int], where: str
+    archive: zipfile.ZipFile, members: Mapping[str, Member], prefixes: list[str], lengths: list[int]
 ) -> dict[str, npt.NDArray[Any]]:
     """Labels, and every array that has one value a record in all splits."""
     columns = {}
@@ -172,6 +184,35 @@ def _columns(
                 values.append(np.lib.format.read_array(file, allow_pickle=False).reshape(-1))
         columns[name] = np.concatenate(values)
     return columns
+
+
+def _table(
+    archive: zipfile.ZipFile, members: Mapping[str, Member], prefixes: list[str], where: str
+) -> npt.NDArray[Any]:
+    """The labels of all splits, (n, labels)."""
+    parts = [members[f"{prefix}labels"] for prefix in prefixes]
+    if len({part.shape[1:] for part in parts}) > 1:
+        raise DataError("the splits differ in their number of labels", where=where)
+    tables = []
+    for part in parts:
+        with archive.open(part.name) as file:
+            tables.append(np.lib.format.read_array(file, allow_pickle=False))
+    return np.concatenate(tables)
+
+
+def _marked(
+    recipe: Recipe, table: npt.NDArray[Any], rows: npt.NDArray[np.int64], what: str
+) -> tuple[npt.NDArray[np.int64], tuple[str, ...]]:
+    """Which labels each record has, int64 (n, labels) of 0 and 1, and their keys: the numbers of the columns."""
+    numbers = tuple(str(number) for number in range(table.shape[1]))
+    classes = tuple(recipe.data.classes or numbers)
+    if set(classes) != set(numbers):
+        hint = f"Its keys are the numbers of the columns: 0 to {numbers[-1]}."
+        raise DataError(f"{len(numbers)} columns of labels, and data.classes names others", where=what, hint=hint)
+    strange = rows[~np.isin(table, (0, 1)).all(axis=1)]
+    if len(strange):
+        raise DataError(f"{len(strange):,} rows hold something else than 0 and 1 ({name_rows(strange)})", where=what)
+    return table[:, [int(key) for key in classes]].astype(np.int64), classes
 
 
 def _labels(values: npt.NDArray[Any], where: str) -> list[str | None]:
