@@ -231,8 +231,12 @@ def _test(history: History, pairing: _Pairing, metric: str, seed: int) -> Change
     if found.alike:
         reason = f"the answers are the same to {ALIKE:g}, in {_seeds(found.seeds)}"
         return pairing.verdict("same", reason, **known, ci95=(0.0, 0.0))
-    if found.seeds == 1 and not found.reason:
-        reason = f"one seed: the difference of two trainings says nothing about {pairing.between}"
+    if found.models_ci95 is not None:
+        span = "({:+.3f} to {:+.3f} over patients alone)".format(*found.models_ci95)
+        reason = (
+            f"one seed: these two models differ by {found.difference:+.3f} {span}, "
+            f"which says nothing about {pairing.between}"
+        )
         return pairing.verdict("undecided", reason, **known)
     if found.difference is None or found.spread is None:
         return pairing.verdict("undecided", str(found.reason), **known)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from automed.benchmark.record import Answers
 from automed.benchmark.seeds import Spread
 from automed.evaluate import METRICS
-from automed.evaluate.intervals import bootstrap, complete, encode, rests_on, too_few
+from automed.evaluate.intervals import TAIL, bootstrap, complete, encode, rests_on, too_few
 from automed.evaluate.metrics import Metric
 from automed.evaluate.resamples import OVERALL, Resamples
 from automed.evaluate.sample import Sample
@@ -34,6 +34,7 @@ class Difference:
         after: that of the second side.
         difference: after minus before; None also where the records cannot carry an interval.
         spread: of the difference; None with one seed, without a difference, and of sides that are alike.
+        models_ci95: with one seed, over patients alone: of these two models, and of no other training.
         alike: whether both sides answer the same to ALIKE, in every seed.
         reason: why there is no difference.
     """
@@ -44,6 +45,7 @@ class Difference:
     after: float | None = None
     difference: float | None = None
     spread: Spread | None = None
+    models_ci95: tuple[float, float] | None = None
     alike: bool = False
     reason: str | None = None
 
@@ -88,14 +90,15 @@ def differ(
     known = (k, n, float(means[0]), float(means[1]))
     if all(_alike(*pair) for pair in zip(before, after, strict=True)):
         return Difference(*known, difference=0.0, alike=True)
-    if k == 1:
-        return Difference(*known, difference=float(by_seed.mean()))
     codes = encode(before[0].patient, n)
     drawn = _draw(first, second, metric, codes, seed)
     valid = drawn[np.isfinite(drawn)]
     why = too_few(codes, rests_on(first[0], figure), len(valid) / len(drawn))
     if why:
         return Difference(*known, reason=why)
+    if k == 1:
+        low, high = (float(limit) for limit in np.percentile(valid, (100 * TAIL, 100 * (1 - TAIL))))
+        return Difference(*known, difference=float(by_seed.mean()), models_ci95=(low, high))
     return Difference(*known, difference=float(by_seed.mean()), spread=_spread(by_seed, valid, first[0], figure, codes))
 
 

@@ -16,9 +16,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 UNSUITED, LACKING, FAILED = 64, 65, 1  # exit codes
+ELSEWHERE = "name an interpreter that has it with --python"
+
+try:
+    import numpy as np
+except ImportError:
+    sys.stderr.write(f"lacks the package numpy: {ELSEWHERE}\n")
+    sys.exit(LACKING)
+
 SPLITS = ("train", "validation", "test")
 EVERY = ("image", "signal", "text", "sequence", "tabular")  # kinds of input
 FURTHEST = 10.0  # standard deviations; what lies beyond is a slip of a unit
@@ -146,7 +152,7 @@ def _run(fit: Callable[[Given], Answer], folder: Path, reads: Sequence[str], nee
                 lacking = (problem.name or module).partition(".")[0]
                 if lacking != module:
                     lacking = f"{module} (it needs {lacking})"
-                return _say(LACKING, f"lacks the package {lacking}: name an interpreter that has it with --python")
+                return _say(LACKING, f"lacks the package {lacking}: {ELSEWHERE}")
         began = time.monotonic()
         answer = fixed(given) if given.settled else fit(given)
         write(given, answer, time.monotonic() - began)
