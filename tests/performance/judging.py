@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import sys
 import time
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -31,7 +32,16 @@ def simulated(task: Task, part: np.random.Generator, n: int, skill: float, y: np
     return Part(np.arange(n), y, raw, patient)
 
 
-def main(n: int, classes: int, resamples: int) -> None:
+@dataclass(frozen=True)
+class Made:
+    """Simulated predictions of a finalist, a rival and two baselines, and who the patients are."""
+
+    said: dict[str, Predictions]
+    attributes: dict[str, np.ndarray]
+    features: np.ndarray
+
+
+def simulate(n: int, classes: int) -> Made:
     rng = np.random.default_rng(0)
     task = Task("multiclass", tuple(f"class {k}" for k in range(classes)), (1, 2), 0)
     share = rng.dirichlet(np.full(classes, 2.0))
@@ -44,8 +54,6 @@ def main(n: int, classes: int, resamples: int) -> None:
         reading = readout.fit(Evaluate(), "multiclass", tuned, validation.raw, classes=task.classes)
         one = Predictions(name, task, test, validation, reading)
         said[name] = replace(one, fitted=fitted.fit(Evaluate(), one.sample("validation"), task.urgent))
-    own, rival = said["finalist"], {"rival": said["rival"]}
-    baselines = {name: said[name] for name in ("boosting", "majority")}
     people = rng.integers(0, [[2], [3], [6]], (3, n))[:, patient]
     names = {
         "sex": ["female", "male"],
@@ -53,30 +61,48 @@ def main(n: int, classes: int, resamples: int) -> None:
         "tone": ["I", "II", "III", "IV", "V", "VI"],
     }
     attributes = {name: np.array(values, object)[people[place]] for place, (name, values) in enumerate(names.items())}
-    features = rng.normal(size=(n, 128)).astype(np.float32) + own.test.raw[:, :1].astype(np.float32)
-    settings, before = Audit(), memory_mb()
+    sign = said["finalist"].test.raw[:, :1].astype(np.float32)
+    return Made(said, attributes, rng.normal(size=(n, 128)).astype(np.float32) + sign)
+
+
+def judge(made: Made, resamples: int, timed: Callable[[str, Callable[[], object]], object]) -> None:
+    """Evaluate and audit the finalist; each part goes through `timed`."""
+    own, rival = made.said["finalist"], {"rival": made.said["rival"]}
+    baselines = {name: made.said[name] for name in ("boosting", "majority")}
+    timed("scores", lambda: evaluate(own, baselines, Run.__new__(Run)))
+    timed(
+        "evaluation",
+        lambda: evaluation(
+            own,
+            rival,
+            baselines,
+            Evaluate(),
+            features=made.features,
+            attributes=made.attributes,
+            resamples=resamples,
+        ),
+    )
+    sample = own.sample()
+    sets = own.fitted.sets["marginal"].apply(sample.probabilities)
+    asked = tuple(questions(sample, own.task.urgent))
+    subject = Subject(sample, own.test.patient, asked, made.attributes, sets, made.features)
+    timed("audit", lambda: stage.audit(subject, Audit(), resamples=resamples))
+
+
+def main(n: int, classes: int, resamples: int) -> None:
+    made, before = simulate(n, classes), memory_mb()
     times = {}
 
-    def timed(name: str, work: object) -> object:
+    def timed(name: str, work: Callable[[], object]) -> object:
         started = time.monotonic()
-        answer = work()  # type: ignore[operator]
+        answer = work()
         times[name] = time.monotonic() - started
         print(
             f"{name:12} {times[name]:6.1f} s   peak {peak_memory_mb() - before:5.0f} MB above the imports", flush=True
         )
         return answer
 
-    timed("scores", lambda: evaluate(own, baselines, Run.__new__(Run)))
-    timed(
-        "evaluation",
-        lambda: evaluation(
-            own, rival, baselines, Evaluate(), features=features, attributes=attributes, resamples=resamples
-        ),
-    )
-    sample = own.sample()
-    sets = own.fitted.sets["marginal"].apply(sample.probabilities)
-    subject = Subject(sample, patient, tuple(questions(sample, task.urgent)), attributes, sets, features)
-    timed("audit", lambda: stage.audit(subject, settings, resamples=resamples))
+    judge(made, resamples, timed)
     print(f"{'all':12} {sum(times.values()):6.1f} s   {n} records, {classes} classes, {resamples} resamples")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +20,8 @@ from automed.report.results import Score
 SHORT = 9  # characters of a revision
 MOST_COMMITS = 12  # that are not folded away
 MOST_ROWS = 24  # that are drawn
+# What a reason repeats of the figures that stand beside it.
+_TOLD = re.compile(r"^Macro-F1 [+-]\d+\.\d+ \([^)]*\) over (?:one seed|\d+ seeds): ")
 SEVERAL = 3  # packages that are named in the list of points
 
 
@@ -84,24 +87,26 @@ def decisions(changes: Iterable[Change], *, rivals: bool = False) -> list[Decisi
             "" if change.p_holm is None else words.p_value(change.p_holm),
             change.seeds,
             change.n,
-            change.reason,
+            _TOLD.sub("", change.reason),
         )
         for change in changes
     ]
 
 
-def figure(found: Sequence[Decision], before: int, after: int) -> Figure | None:
-    """The differences with their intervals, within `svg.drawing`; None where there is no interval."""
-    known = [one for one in found if one.difference.low is not None][:MOST_ROWS]
-    if not known:
-        return None
-    several = len({one.engine for one in known}) > 1
-    names = [words.clean(f"{one.recipe}, {one.engine}" if several else one.recipe) for one in known]
-    marks = [dots.Mark(name, one.difference) for name, one in zip(names, known, strict=True)]
-    told = (f"{name} {one.difference.text}, {one.mark.word}" for name, one in zip(names, known, strict=True))
-    title = f"Macro-F1 of point {after} minus that of point {before}, with {words.CI}s"
-    alt = f"{title}: {'; '.join(told)}."
-    return dots.differences_of("differences", title, alt, marks, f"Right of 0: point {after} is ahead")
+def figures(found: Sequence[Decision], before: int, after: int) -> list[Figure]:
+    """The differences of each engine with their intervals, within `svg.drawing`; none where there is no interval."""
+    drawn = []
+    for place, engine in enumerate(dict.fromkeys(one.engine for one in found)):
+        known = [one for one in found if one.engine == engine and one.difference.low is not None]
+        shown = [(words.clean(one.recipe), one) for one in known[:MOST_ROWS]]
+        if not shown:
+            continue
+        title = f"{words.clean(engine)}: macro-F1 of point {after} minus that of point {before}, with {words.CI}s"
+        alt = f"{title}: " + "; ".join(f"{name} {one.difference.text}, {one.mark.word}" for name, one in shown) + "."
+        marks = [dots.Mark(name, one.difference) for name, one in shown]
+        axis = f"Right of 0: point {after} is ahead"
+        drawn.append(dots.differences_of(f"differences-{place}", title, alt, marks, axis))
+    return drawn
 
 
 def since(found: Between) -> Since:
@@ -146,6 +151,21 @@ def plain(value: Any) -> str:
     if isinstance(value, Mapping):
         return ", ".join(f"{key} {plain(inner)}" for key, inner in value.items()) or "none"
     return str(value)
+
+
+def machine(hardware: Mapping[str, Any]) -> str:
+    """A machine in one line."""
+    parts = []
+    for key, value in hardware.items():
+        if key == "cores":
+            parts.append(words.plural(value, "core") if isinstance(value, int) else f"{plain(value)} cores")
+        elif key == "memory_gb":
+            parts.append(f"{plain(value)} GB of memory")
+        elif key == "gpus":
+            parts.append(plain(value) if value else "no GPU")
+        else:
+            parts.append(plain(value))
+    return ", ".join(parts)
 
 
 def short(revision: str | None) -> str:

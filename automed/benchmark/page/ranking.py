@@ -14,7 +14,7 @@ from automed.report import words
 from automed.report.explanations import strokes
 from automed.report.figures import NARROW, WIDE, Figure
 
-ROW, TOP, LETTER = 28.0, 62.0, 6.9  # CSS pixels
+ROW, TOP, LETTER = 28.0, 62.0, 6.4  # CSS pixels
 COLOURS = {"ours": "--accent", "baseline": "--warm"}
 
 
@@ -67,7 +67,7 @@ def honest(ranks: Ranks) -> list[str]:
 
 def _draw(ranks: Ranks, width: float, alt: str) -> Markup:
     names = [words.clean(name) for name in ranks.engines]
-    letters = min(max(map(len, names)), 26 if width > NARROW else 16)
+    letters = min(max(map(len, names)), 26 if width > NARROW else 19)
     left, right = 16 + letters * LETTER, 52 + 13.0 * len(ranks.cliques)
     last = max(len(names), 2)
     height = TOP + ROW * len(names) + 6

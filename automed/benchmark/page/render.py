@@ -64,9 +64,10 @@ def page(history: History, suite: Suite | None) -> str:
     if latest is not None and material.newest:
         told |= _standing(material)
     if latest is not None and before is not None:
+        told["before_started"] = when(before.started)
         told["since"] = changed.since(between(history, before, latest))
         with drawing():
-            told["differences"] = changed.figure(told.get("decisions", ()), before.id, latest.id)
+            told["differences"] = changed.figures(told.get("decisions", ()), before.id, latest.id)
     told |= {"trends": trends(material), "speed": speed(material), "stages": changed.stages(material)}
     told |= {"facts": _frame(material), "known": _known(material), "recovered": history.recovered}
     style = _style("automed.report", "style.css") + "\n" + _style("automed.benchmark.page", "benchmark.css")
@@ -81,16 +82,13 @@ def _standing(material: Material) -> dict[str, Any]:
     document = conclude(material.history, material.before, latest, margin=material.margin)
     rivals = against(material.history, latest, material.ours, margin=material.margin) if material.ours else []
     ranks = rank(material.newest)
-    shown = [engine for engine in material.engines if engine in OURS] or list(material.engines)
     return {
         "document": document,
         "look": LOOK.get(document["verdict"], ""),
         "decisions": changed.decisions(_changes(document)),
         "rivals": changed.decisions(rivals, rivals=True),
         "tables": table.tables(material, "macro_f1", rivals),
-        "published": {
-            metric: table.tables(material, metric, engines=shown) for metric in table.published_metrics(material)
-        },
+        "published": table.published(material),
         "rows": table.rows(material),
         "failures": table.failures(material),
         "gates": gates.gates(material),
@@ -133,15 +131,14 @@ def _known(material: Material) -> list[tuple[str, str]]:
     shown = [" ".join(packages[name]) for name in PACKAGES if name in packages]
     rest = len(packages) - len(shown)
     others = f"{f'{rest} more' if shown else words.plural(rest, 'package')}"
-    budget = [text for key, text in BUDGET.items() if latest.budget.get(key) is not None]
-    told = [text.format(changed.plain(latest.budget[key])) for key, text in BUDGET.items() if text in budget]
+    told = [text.format(changed.plain(value)) for key, text in BUDGET.items() if (value := latest.budget.get(key))]
     further = {key: value for key, value in latest.budget.items() if key not in BUDGET and value not in (None, False)}
     told += [f"{words.label(key)} {changed.plain(value)}" for key, value in further.items()]
     return [
         ("Started", when(latest.started)),
         ("Revision", changed.short(latest.revision)),
         ("Packages", words.listing([*shown, others] if rest else shown) or "not recorded"),
-        ("Hardware", "; ".join(f"{words.label(k)} {changed.plain(v)}" for k, v in latest.hardware.items()) or "not recorded"),
+        ("Hardware", changed.machine(latest.hardware) or "not recorded"),
         ("Budget of a cell", "; ".join(told) or "none"),
     ]
 

@@ -73,8 +73,8 @@ def _chart(material: Material, place: int, name: str, against: str, found: dict[
         for before, after in zip(held, held[1:], strict=False)
         if other_machine(before.hardware, after.hardware)
     ]
-    what = "ratio to the reference" if ratios else "ours"
-    unit = "×" if ratios else next(iter(found.values())).unit
+    what = "ratio" if ratios else "our figure"
+    unit = "× the reference" if ratios else next(iter(found.values())).unit
     of = f"{name}, against {against}" if against else name
     return chart(f"speed-{place}", name, what, moments, breaks, of=of, unit=unit)
 

@@ -11,6 +11,7 @@ from automed.benchmark.page.estimate import over_seeds
 from automed.benchmark.page.material import Material
 from automed.benchmark.record import Cell
 from automed.report import words
+from automed.report.comparison import letters
 from automed.report.results import Score
 
 MOST = 6  # recipes side by side: more would be read by scrolling, and cut on paper
@@ -52,7 +53,7 @@ class Line:
     name: str
     tag: str
     role: str
-    source: str
+    sources: tuple[str, ...]  # letters of the table's sources
     entries: tuple[Entry, ...]
 
 
@@ -73,6 +74,7 @@ class Table:
     metric: str
     heads: tuple[Head, ...]
     lines: tuple[Line, ...]
+    sources: tuple[tuple[str, str], ...]  # a letter and what is printed where
 
 
 @dataclass(frozen=True)
@@ -92,7 +94,12 @@ class Row:
 
 
 def tables(
-    material: Material, metric: str, rivals: Iterable[Change] = (), *, engines: Sequence[str] | None = None
+    material: Material,
+    metric: str,
+    rivals: Iterable[Change] = (),
+    *,
+    engines: Sequence[str] | None = None,
+    recipes: Sequence[str] | None = None,
 ) -> list[Table]:
     """The newest point by one metric, cut where there are too many recipes for one table.
 
@@ -101,10 +108,12 @@ def tables(
         metric: of a cell's scores; published figures of it stand in rows of their own.
         rivals: ours against each, for the marks.
         engines: whose rows are shown; all where left out.
+        recipes: whose columns are shown; all where left out.
     """
     marks = {(change.recipe, change.engine): Mark(*SAID[change.verdict]) for change in rivals if change.engine not in OURS}
     shown = material.engines if engines is None else tuple(engines)
-    return [_table(material, metric, part, shown, marks) for part in parts(material.recipes)]
+    wanted = material.recipes if recipes is None else tuple(recipes)
+    return [_table(material, metric, part, shown, marks) for part in parts(wanted)]
 
 
 def parts(recipes: Sequence[str]) -> list[tuple[str, ...]]:
@@ -114,17 +123,17 @@ def parts(recipes: Sequence[str]) -> list[tuple[str, ...]]:
     return [tuple(recipes[start : start + size]) for start in range(0, len(recipes), size or 1)]
 
 
-def published_metrics(material: Material) -> list[str]:
-    """What others reported, beside macro-F1."""
-    found = dict.fromkeys(
-        metric
-        for entry in (material.suite.recipes if material.suite else ())
-        if entry.name in material.recipes
-        for one in entry.published
-        for metric in one.metrics
-    )
-    known = [metric for metric in ("auroc", "accuracy") if metric in found]
-    return known + [metric for metric in found if metric not in (*known, "macro_f1")]
+def published(material: Material) -> dict[str, list[Table]]:
+    """By metric beside macro-F1 what others reported, with ours, on the recipes that have it."""
+    found: dict[str, list[str]] = {"auroc": [], "accuracy": []}
+    for entry in material.suite.recipes if material.suite else ():
+        for metric in dict.fromkeys(metric for one in entry.published for metric in one.metrics):
+            if entry.name in material.recipes and metric != "macro_f1":
+                found.setdefault(metric, []).append(entry.name)
+    shown = [engine for engine in material.engines if engine in OURS] or list(material.engines)
+    return {
+        metric: tables(material, metric, engines=shown, recipes=recipes) for metric, recipes in found.items() if recipes
+    }
 
 
 def rows(material: Material) -> list[Row]:
@@ -159,9 +168,10 @@ def _table(
         ]
         kind = KIND.get(engine, "rival")
         role = {"ours": "own", "baseline": "baseline"}.get(kind, "rival")
-        lines.append(Line(engine, kind, role, "", tuple(entries)))
+        lines.append(Line(engine, kind, role, (), tuple(entries)))
     heads = [_head(material, recipe, metric) for recipe in recipes]
-    return Table(metric, tuple(heads), (*lines, *_published(material, metric, recipes)))
+    others, sources = _published(material, metric, recipes)
+    return Table(metric, tuple(heads), (*lines, *others), sources)
 
 
 def _head(material: Material, recipe: str, metric: str) -> Head:
@@ -178,7 +188,7 @@ def _entry(cells: Sequence[Cell], metric: str, mark: Mark | None) -> Entry:
     if failed:
         why = words.shorten(words.clean(failed[0].reason or "no reason is kept"), REASON)
         if len(failed) == len(cells):
-            return Entry("failed", score, why, mark)
+            return Entry("failed", score, why)
         return Entry("done", score, f"{len(failed)} of {len(cells)} seeds failed: {why}", mark)
     unsuited = next((cell for cell in cells if cell.status == "unsuited"), None)
     if unsuited:
@@ -186,30 +196,27 @@ def _entry(cells: Sequence[Cell], metric: str, mark: Mark | None) -> Entry:
     return Entry("done", score, score.reason or "", mark)
 
 
-def _published(material: Material, metric: str, recipes: Sequence[str]) -> list[Line]:
-    """A row for each model that others reported this metric of, on one of these recipes."""
+def _published(
+    material: Material, metric: str, recipes: Sequence[str]
+) -> tuple[list[Line], tuple[tuple[str, str], ...]]:
+    """A row for each model that others reported this metric of on one of these recipes, and where that is printed."""
     found: dict[str, dict[str, float]] = {}
-    sources: dict[str, dict[str, None]] = {}
+    printed: dict[str, dict[str, None]] = {}
     for entry in material.suite.recipes if material.suite else ():
         for one in entry.published:
             if entry.name in recipes and metric in one.metrics:
                 found.setdefault(one.name, {})[entry.name] = one.metrics[metric]
-                sources.setdefault(one.name, {})[one.source] = None
-    return [
-        Line(
-            name,
-            "published",
-            "published",
-            "; ".join(sources[name]),
-            tuple(
-                Entry("published", Score(metric, by_recipe[recipe]))
-                if recipe in by_recipe
-                else Entry("none", Score(metric, None))
-                for recipe in recipes
-            ),
+                printed.setdefault(one.name, {})[one.source] = None
+    sources = list(dict.fromkeys(source for by_model in printed.values() for source in by_model))
+    lines = []
+    for name, by_recipe in found.items():
+        entries = tuple(
+            Entry("published" if recipe in by_recipe else "none", Score(metric, by_recipe.get(recipe)))
+            for recipe in recipes
         )
-        for name, by_recipe in found.items()
-    ]
+        letters_ = tuple(letters(sources.index(source)).lower() for source in printed[name])
+        lines.append(Line(name, "published", "published", letters_, entries))
+    return lines, tuple((letters(place).lower(), source) for place, source in enumerate(sources))
 
 
 def _row(cell: Cell) -> Row:

@@ -19,7 +19,7 @@ from automed.report.explanations import strokes
 from automed.report.explanations.picture import WIDTH
 from automed.report.figures import Figure
 
-LEFT, RIGHT, TOP, HIGH, FOOT = 44.0, 14.0, 10.0, 130.0, 40.0  # CSS pixels
+LEFT, RIGHT, TOP, HIGH, FOOT = 44.0, 14.0, 18.0, 130.0, 40.0  # CSS pixels
 MOST_TICKS = 5
 MOST_DATES = 4
 DATE = 76.0  # CSS pixels that a date needs
@@ -225,7 +225,7 @@ def _draw(moments: Sequence[Moment], breaks: Sequence[Break], alt: str, unit: st
     for at in ticks:
         parts.append(strokes.label(_tick(at), LEFT - 7, y(at) + 4, colour="--muted", size=10.5, anchor="end"))
     if unit:
-        parts.append(strokes.label(unit, LEFT - 7, TOP + HIGH + 15, colour="--muted", size=10.5, anchor="end"))
+        parts.append(strokes.label(unit, 4, 9, colour="--muted", size=10.5))
     for what, colour, dashes in (("hardware", "--muted", "1.5 3"), ("recipe", "--warm", "5 3")):
         at = [x(_before(moments, one.point)) for one in breaks if one.what == what]
         if at:
@@ -298,10 +298,9 @@ def _dates(moments: Sequence[Moment], x: Callable[[float], float]) -> list[Marku
             continue
         taken = at
         anchor = "start" if place == 0 else "end" if last else "middle"
-        at += {"start": -8, "middle": 0, "end": 8}[anchor]
-        parts.append(strokes.label(str(moment.point), at, TOP + HIGH + 15, colour="--muted", size=10.5, anchor=anchor))
-        date = words.clean(moment.date)
-        parts.append(strokes.label(date, at, TOP + HIGH + 30, colour="--muted", size=10.5, anchor=anchor))
+        parts.append(strokes.label(str(moment.point), at, TOP + HIGH + 15, colour="--muted", size=10.5, anchor="middle"))
+        date, beside = words.clean(moment.date), {"start": -8, "middle": 0, "end": 8}[anchor]
+        parts.append(strokes.label(date, at + beside, TOP + HIGH + 30, colour="--muted", size=10.5, anchor=anchor))
     return parts
 
 

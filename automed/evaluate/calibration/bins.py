@@ -111,7 +111,7 @@ def settle(
 
     Source: own, after Bröcker and Smith 2007, Weather and Forecasting 22:651-661 (a reliability diagram is held against
     resamples of a calibrated forecast) and Ferro and Fricker 2012, Q J R Meteorol Soc 138:1954-1960 (squares of gaps
-    are freed of chance by a difference); the coverage is measured in the tests and in tests/performance/coverage.py.
+    are freed of chance by a difference); the coverage is measured in the tests and in tests/performance/covering.py.
     """
     found = summarise(point, drawn, codes, events_at)
     if found.value is None or found.ci95 is None or found.reason:

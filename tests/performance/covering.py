@@ -1,6 +1,6 @@
 """How often the nominal 95 % intervals hold the truth: on simulated records whose true figures are known.
 
-python tests/performance/coverage.py [--simulations 400] [--resamples 500] [--records 50 200 1000] [--seed 0]
+python tests/performance/covering.py [--simulations 400] [--resamples 500] [--records 50 200 1000] [--seed 0]
                                      [--calibration]
 
 Each simulation draws test records anew and asks automed's own functions for their intervals. Either every record is of
