@@ -32,9 +32,7 @@ _KINDS = {
 }
 
 
-def complain(
-    problem: ValidationError, shown: str, lines: Lines, model: type[BaseModel] = Recipe
-) -> RecipeError:
+def complain(problem: ValidationError, shown: str, lines: Lines, model: type[BaseModel] = Recipe) -> RecipeError:
     """The error for a person: the first complaint is the message, the next ones stand in the hint.
 
     Args:

@@ -24,8 +24,15 @@ def show(history: History, suite: Suite | None, out: Path) -> Path:
     Raises:
         RunError: the history is damaged, or the file cannot be written.
     """
-    from automed.benchmark.page.render import page  # draws: nothing of that is loaded for a table of names
+    # Here, for it draws: a table of names loads nothing of that.
+    from automed.benchmark.page.render import page
+    from automed.errors import RunError
     from automed.run import write_text
 
-    write_text(out, page(history, suite))
+    made = page(history, suite)
+    try:
+        write_text(out, made)
+    except (FileExistsError, NotADirectoryError, IsADirectoryError) as problem:
+        hint = "Name another file with --out."
+        raise RunError("a file and a folder stand in each other's place", where=str(out), hint=hint) from problem
     return out

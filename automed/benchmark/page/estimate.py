@@ -16,9 +16,10 @@ from automed.report.results import Score
 def over_seeds(cells: Sequence[Cell], metric: str = "macro_f1") -> Score:
     """The mean of a metric between 0 and 1 over the seeds that are done, with a 95 % interval.
 
-    Both sources of error enter it. Other patients would have been tested: the cells' own intervals say how much that is,
-    and since all seeds are tested on the same records, it is not less for their mean. Other trainings would have come
-    out: the spread between seeds says so, with Student's quantile for their number. One seed says nothing of that.
+    Both sources of error enter it. Other patients would have been tested: the cells' own intervals say how much that
+    is, and since all seeds are tested on the same records, it is taken to be as much for their mean. Other trainings
+    would have come out: the spread between seeds says so, with Student's quantile for their number. One seed says
+    nothing of that.
 
     Args:
         cells: of one recipe and engine at one point, one a seed.

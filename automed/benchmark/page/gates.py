@@ -82,7 +82,8 @@ def _set(material: Material) -> Iterator[tuple[Cell, str]]:
 def _gate(gate: dict[str, Any]) -> Gate:
     key, limit, found = str(gate["gate"]), gate["limit"], gate["found"]
     score = key in ("macro_f1", "gap")
-    name = NAMES.get(key, f"{words.label(key)} {{}}").format(_short(float(limit), score))
+    limit_ = _short(float(limit), score)
+    name = NAMES[key].format(limit_) if key in NAMES else f"{words.label(key)} {limit_}"
     shown = "not known" if found is None else _short(float(found), score)
     return Gate(gate["recipe"], gate["engine"], gate["seed"], name, shown, gate["state"], str(gate["reason"] or ""))
 

@@ -48,7 +48,8 @@ class Material:
         """The newest point that has anything to show, whole or not."""
         measured = {point for point, _ in self.measurements}
         with_any = [point for point in self.points if self.cells[point.id] or point.id in measured]
-        return (with_any or [*self.points] or [None])[-1]
+        found = with_any or self.points
+        return found[-1] if found else None
 
     @cached_property
     def before(self) -> Point | None:
@@ -80,7 +81,9 @@ class Material:
     @cached_property
     def phantoms(self) -> frozenset[str]:
         """The recipes whose records were drawn by a program, as far as the suite can be read."""
-        return frozenset(entry.name for entry in (self.suite.recipes if self.suite else ()) if self._phantom(entry.name))
+        return frozenset(
+            entry.name for entry in (self.suite.recipes if self.suite else ()) if self._phantom(entry.name)
+        )
 
     def all_recipes(self, wanted: Iterable[str] | None = None) -> tuple[str, ...]:
         """Recipes in the order of the suite, others after them in the order in which they first came."""

@@ -49,9 +49,8 @@ def honest(ranks: Ranks) -> list[str]:
     if ranks.reason:
         told.append(f"These ranks decide nothing: {ranks.reason}.")
     elif ranks.p is not None and ranks.statistic is not None:
-        told.append(
-            f"The engines are not all alike (Friedman, χ² = {words.decimal(ranks.statistic, 1)}, {words.p_value(ranks.p)})."
-        )
+        test = f"Friedman, χ² = {words.decimal(ranks.statistic, 1)}, {words.p_value(ranks.p)}"
+        told.append(f"The engines are not all alike ({test}).")
     difference, widest = ranks.critical_difference, len(ranks.engines) - 1
     if difference is not None:
         told.append(
@@ -59,9 +58,8 @@ def honest(ranks: Ranks) -> list[str]:
             f"the best and the worst can be {widest} apart."
         )
         if difference >= widest:
-            told.append(
-                f"With only {words.plural(len(ranks.recipes), 'recipe')} no two engines could be told apart, whatever they do."
-            )
+            recipes = words.plural(len(ranks.recipes), "recipe")
+            told.append(f"With only {recipes} no two engines could be told apart, whatever they do.")
     return told
 
 
@@ -113,6 +111,8 @@ def _difference(size: float | None, last: int, x: object) -> list[Markup]:
         return [strokes.label(f"{text}: longer than this axis", x(last), 16, colour="--muted", size=12, anchor="end")]
     (start, end), at = (x(1), x(1 + size)), 26.0
     return [
-        strokes.lines([[(start, at), (end, at)], [(start, at - 4), (start, at + 4)], [(end, at - 4), (end, at + 4)]], "--ink", 1.6),
+        strokes.lines(
+            [[(start, at), (end, at)], [(start, at - 4), (start, at + 4)], [(end, at - 4), (end, at + 4)]], "--ink", 1.6
+        ),
         strokes.label(text, start, 14, colour="--muted", size=12),
     ]

@@ -96,12 +96,16 @@ def _standing(material: Material) -> dict[str, Any]:
         "ranked": ranking.figure(ranks),
         "honest": ranking.honest(ranks),
         "place": _place(ranks),
-        "counts": {kind: sum(cell.status == kind for cell in material.newest) for kind in ("done", "failed", "unsuited")},
+        "counts": {
+            kind: sum(cell.status == kind for cell in material.newest) for kind in ("done", "failed", "unsuited")
+        },
     }
 
 
 def _changes(document: dict[str, Any]) -> list[Change]:
-    return [Change(**one | {"ci95": None if one["ci95"] is None else tuple(one["ci95"])}) for one in document["changes"]]
+    return [
+        Change(**one | {"ci95": None if one["ci95"] is None else tuple(one["ci95"])}) for one in document["changes"]
+    ]
 
 
 def _place(ranks: Ranks) -> str:
@@ -162,17 +166,18 @@ def _unfinished(material: Material) -> str:
         count += f" of {len(suite.recipes) * len(suite.seeds) * len(suite.engines):,}"
     whole = [point.id for point in material.points if material.whole(point)]
     last = f" The last whole one is point {whole[-1]}." if whole else ""
+    if not material.newest:
+        return f"Point {latest.id} was not brought to its end.{last}"
     return f"Point {latest.id} was not brought to its end: {count} are in. What is missing reads “not run”.{last}"
 
 
 @cache
 def _environment() -> Environment:
     """The templates of all pages and ours, over the same filters; direction marks and control characters are shown."""
-    made = pages.environment().overlay(
+    return pages.environment().overlay(
         loader=ChoiceLoader([PackageLoader("automed.benchmark.page"), PackageLoader("automed.report")]),
         finalize=_clean,
     )
-    return made
 
 
 def _clean(value: Any) -> Any:

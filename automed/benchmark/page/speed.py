@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 
+from automed.benchmark.page.chart import Break, Moment, chart
 from automed.benchmark.page.material import Material, day
-from automed.benchmark.page.trends import Break, Moment, chart, other_machine
+from automed.benchmark.page.trends import other_machine
 from automed.benchmark.record import Measurement
 from automed.report import words
 from automed.report.figures import Figure
@@ -70,7 +72,7 @@ def _chart(material: Material, place: int, name: str, against: str, found: dict[
         moments.append(Moment(point.id, day(point.started), value if finite else None))
     breaks = [
         Break(after.id, "hardware")
-        for before, after in zip(held, held[1:], strict=False)
+        for before, after in pairwise(held)
         if other_machine(before.hardware, after.hardware)
     ]
     what = "ratio" if ratios else "our figure"

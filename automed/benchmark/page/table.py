@@ -110,7 +110,9 @@ def tables(
         engines: whose rows are shown; all where left out.
         recipes: whose columns are shown; all where left out.
     """
-    marks = {(change.recipe, change.engine): Mark(*SAID[change.verdict]) for change in rivals if change.engine not in OURS}
+    marks = {
+        (change.recipe, change.engine): Mark(*SAID[change.verdict]) for change in rivals if change.engine not in OURS
+    }
     shown = material.engines if engines is None else tuple(engines)
     wanted = material.recipes if recipes is None else tuple(recipes)
     return [_table(material, metric, part, shown, marks) for part in parts(wanted)]
