@@ -188,7 +188,8 @@ def test_a_first_point_has_no_trend_and_nothing_to_be_held_against(empty: Histor
     empty.append(made.cell(point, "breast", 0, "automed", said), said)
     empty.note(point.id, "ended")
     first = read(empty)
-    assert "the first whole one" in first.text and "a trend begins with the second" in first.text
+    assert "Before point 1 there is no whole one" in first.text and "none of these tests decides" in first.text
+    assert "a trend begins with the second" in first.text
     assert "There is no whole point before this one" in first.text
     assert "no test" in section(first, "ranks")
 

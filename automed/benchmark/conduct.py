@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ from automed.run import Run, disk_errors, now, write_text
 from automed.runtime import git_revision, hardware
 
 BENCHMARKS = Path("reports/benchmarks")
+Key = tuple[str, int, str]  # recipe, seed, engine
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ class Done:
 class Plan:
     """The cells that are wanted, in the order in which they are run, and where each engine's interpreter is."""
 
-    cells: tuple[tuple[str, int, str], ...]
+    cells: tuple[Key, ...]
     pythons: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -130,13 +131,14 @@ def run(
             listen(Note(history.recovered, warning=True))
         point = _point(suite, history, fresh, listen)
         known = {cell.key: cell for cell in history.cells(point.id)}
+        took = {cell.key: cell.seconds for cell in history.cells(point.id - 1)}  # last time; nothing at the first
         left = deque(key for key in wanted.cells if key not in known)
         total, prepared = len(wanted.cells), dict[str, Run | str]()
         while left:
             recipe, seed, engine = left[0]
             if stop():
                 raise _stopped(history, point, suite)
-            expected = _expected(suite, left, list(known.values()))
+            expected = _expected(suite, left, took, list(known.values()))
             listen(CellStarted(recipe, seed, engine, total - len(left) + 1, total, expected))
             work = Work(
                 suite,
@@ -225,13 +227,14 @@ def _do(work: Work, prepared: Run | str) -> tuple[Cell, Any]:
     return cell
 
 
-def _expected(suite: Suite, left: deque[tuple[str, int, str]], known: list[Cell]) -> float:
-    """Seconds that the rest will take: as an engine took so far, else its minutes and the start of its libraries."""
-    took: dict[str, list[float]] = {}
+def _expected(suite: Suite, left: Iterable[Key], took: Mapping[Key, float], known: Iterable[Cell]) -> float:
+    """Seconds that the rest will take: each as last time, or as its engine takes now, or its minutes and a start."""
+    now_: dict[str, list[float]] = {}
     for cell in known:
-        took.setdefault(cell.engine, []).append(cell.seconds)
+        now_.setdefault(cell.engine, []).append(cell.seconds)
+    means = {engine: sum(seconds) / len(seconds) for engine, seconds in now_.items()}
     default = 1.3 * (suite.budget.seconds or 60.0)
-    return sum(sum(took[e]) / len(took[e]) if e in took else default for _, _, e in left)
+    return sum(took[key] if key in took else means.get(key[2], default) for key in left)
 
 
 def _stopped(history: History, point: Point, suite: Suite) -> Interrupted:

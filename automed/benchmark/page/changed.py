@@ -161,6 +161,8 @@ def machine(hardware: Mapping[str, Any]) -> str:
             parts.append(words.plural(value, "core") if isinstance(value, int) else f"{plain(value)} cores")
         elif key == "memory_gb":
             parts.append(f"{plain(value)} GB of memory")
+        elif key == "backend":
+            parts.append(f"backend {plain(value)}")
         elif key == "gpus":
             parts.append(plain(value) if value else "no GPU")
         else:

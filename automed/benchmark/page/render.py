@@ -89,6 +89,7 @@ def _standing(material: Material) -> dict[str, Any]:
         "rivals": changed.decisions(rivals, rivals=True),
         "tables": table.tables(material, "macro_f1", rivals),
         "published": table.published(material),
+        "one_seed": len({cell.seed for cell in material.newest}) == 1,
         "rows": table.rows(material),
         "failures": table.failures(material),
         "gates": gates.gates(material),
