@@ -65,6 +65,6 @@ def test_a_first_point_has_nothing_to_compare_with_but_its_failures_count(tmp_pa
         first, second = history.points()
         whole, failed = conclude(history, None, first), conclude(history, None, second)
     assert whole["before"] is None and whole["changes"] == [] and exit_code(whole) == 0
-    assert "nothing to compare" in whole["sentence"]
+    assert "there is no whole one to compare it with" in whole["sentence"]
     assert exit_code(failed) == 5 and "1 cell of ours failed" in failed["sentence"]
     assert failed["failed"] == [{"recipe": "splice", "engine": OURS, "seed": 1, "reason": "no memory"}]

@@ -129,7 +129,7 @@ def _sentence(
     after: Point,
 ) -> str:
     if before is None:
-        said = f"Point {after.id} is the first whole one: there is nothing to compare it with"
+        said = f"Before point {after.id} there is no whole one to compare it with"
     elif not changes:
         said = f"Points {before.id} and {after.id} have no cell of ours: nothing could be compared"
     else:

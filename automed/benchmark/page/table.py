@@ -87,6 +87,7 @@ class Row:
     status: str
     reason: str
     scores: tuple[Score, ...]
+    most_probable: float | None  # macro-F1, had the most probable class been decided for
     seconds: float
     memory_mb: float
     trials: int | None
@@ -229,6 +230,7 @@ def _row(cell: Cell) -> Row:
         cell.status,
         cell.reason or "",
         tuple(over_seeds([cell], metric) for metric in METRICS),
+        cell.detail.get("macro_f1_argmax"),
         cell.seconds,
         cell.memory_mb,
         cell.trials,
