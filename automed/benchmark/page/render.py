@@ -29,11 +29,11 @@ from automed.report.svg import drawing
 # What figures most depend on.
 PACKAGES = ("automed", "tensorflow", "keras", "jax", "torch", "optuna", "keras-tuner", "scikit-learn", "numpy")
 BUDGET = {
-    "minutes": "{} minutes of search",
-    "trials": "{} trials",
-    "cores": "{} cores",
-    "memory_gb": "{} GB of memory",
-    "patience": "stopped after {} × its minutes and two more",
+    "minutes": ("{} minute of search", "{} minutes of search"),
+    "trials": ("{} trial", "{} trials"),
+    "cores": ("{} core", "{} cores"),
+    "memory_gb": ("{} GB of memory",) * 2,
+    "patience": ("stopped after its minutes and two more", "stopped after {} × its minutes and two more"),
 }
 LOOK = {"better": "ahead", "worse": "behind"}
 
@@ -136,7 +136,9 @@ def _known(material: Material) -> list[tuple[str, str]]:
     shown = [" ".join(packages[name]) for name in PACKAGES if name in packages]
     rest = len(packages) - len(shown)
     others = f"{f'{rest} more' if shown else words.plural(rest, 'package')}"
-    told = [text.format(changed.plain(value)) for key, text in BUDGET.items() if (value := latest.budget.get(key))]
+    # Patience is a number of times its minutes.
+    kept = [key for key in BUDGET if latest.budget.get(key) and (key != "patience" or latest.budget.get("minutes"))]
+    told = [BUDGET[key][latest.budget[key] != 1].format(changed.plain(latest.budget[key])) for key in kept]
     further = {key: value for key, value in latest.budget.items() if key not in BUDGET and value not in (None, False)}
     told += [f"{words.label(key)} {changed.plain(value)}" for key, value in further.items()]
     return [
