@@ -139,6 +139,9 @@ def input_facts(data: Dataset) -> dict[str, InputFacts]:
 class Watcher(keras.callbacks.Callback):
     """After every epoch: macro-F1 by scikit-learn over the whole validation set, best weights, checkpoint, verdict."""
 
+    # What is done after a batch sets one flag: Keras need not wait for it before the next (an eighth of a short epoch).
+    async_safe = True
+
     def __init__(
         self,
         assembled: Assembled,
