@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from automed.benchmark.cells.work import SCORES
 from automed.benchmark.history import History
 from automed.benchmark.record import Answers, Cell, Point
-from automed.benchmark.work import SCORES
 from automed.evaluate import METRICS
 from automed.evaluate.intervals import bootstrap, encode, rests_on, summarise
 from automed.evaluate.metrics import Metric

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from madebenchmark import held, trained
 
-from automed.benchmark.changes import between
+from automed.benchmark.comparison.changes import between
 
 
 def test_what_changed_between_two_points_is_named(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from automed.benchmark import child
+from automed.benchmark.cells import child
 from automed.errors import UsageError
 
 
@@ -83,7 +83,7 @@ def test_it_ends_when_the_benchmark_is_killed(tmp_path):
     note = tmp_path / "pid"
     inner = f"import os, time; open({str(note)!r}, 'w').write(str(os.getpid())); time.sleep(600)"
     code = (
-        "import os, sys; from pathlib import Path; from automed.benchmark import child\n"
+        "import os, sys; from pathlib import Path; from automed.benchmark.cells import child\n"
         f"child.run([sys.executable, '-c', {inner!r}], Path({str(tmp_path / 'log.txt')!r}), environment=os.environ)"
     )
     process = subprocess.Popen([sys.executable, "-c", code])

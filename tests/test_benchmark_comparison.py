@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from madebenchmark import OURS, Key, answer, cell, held, made, make_history, start, trained
 
-from automed.benchmark.comparison import Change, against, compare
+from automed.benchmark.comparison.compare import Change, against, compare
 from automed.benchmark.record import Answers
 
 

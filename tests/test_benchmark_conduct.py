@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 import yaml
 
-from automed.benchmark import conduct, handover
+from automed.benchmark import conduct
+from automed.benchmark.cells import handover
 from automed.benchmark.history import History
 from automed.benchmark.suite import Suite, load
 from automed.data.dataset import Dataset

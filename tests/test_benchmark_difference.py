@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from madebenchmark import OURS, answer, made
 from scipy.stats import t, ttest_1samp
 
-from automed.benchmark.difference import differ
-from automed.benchmark.seeds import LEAST, Spread
+from automed.benchmark.comparison.difference import differ
+from automed.benchmark.comparison.seeds import LEAST, Spread
 
 
 def test_with_little_variance_of_records_the_test_is_the_t_test_over_seeds() -> None:

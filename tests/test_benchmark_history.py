@@ -23,10 +23,10 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from madehistory import STARTED, assert_same, begin_point, make_answers, make_cell, quick_folder
 
-from automed.benchmark import store
-from automed.benchmark.blob import pack, unpack
 from automed.benchmark.history import VERSION, History
 from automed.benchmark.record import Answers, Cell, Measurement
+from automed.benchmark.storage import store
+from automed.benchmark.storage.blob import pack, unpack
 from automed.errors import DataError, RunError
 
 TESTS = Path(__file__).parent

@@ -17,7 +17,8 @@ from madeup import HOSTILE, Page, is_named_and_in_order, links_lead_somewhere, n
 from scipy.stats import t
 
 from automed.benchmark import ENGINES
-from automed.benchmark.comparison import against
+from automed.benchmark.comparison.compare import against
+from automed.benchmark.comparison.ranks import rank, ranks_of
 from automed.benchmark.history import History
 from automed.benchmark.page import show
 from automed.benchmark.page.chart import Break, Moment, chart
@@ -27,12 +28,11 @@ from automed.benchmark.page.material import gather, in_order
 from automed.benchmark.page.ranking import finding, honest
 from automed.benchmark.page.table import MOST, parts, published, rows, tables
 from automed.benchmark.page.trends import trends
-from automed.benchmark.ranks import rank, ranks_of
 from automed.benchmark.record import Cell, Measurement
-from automed.benchmark.rows import row_of_cell, row_of_point
-from automed.benchmark.store import add, connect, writing
+from automed.benchmark.storage.rows import row_of_cell, row_of_point
+from automed.benchmark.storage.store import add, connect, writing
+from automed.benchmark.storage.tables import CELLS, POINTS
 from automed.benchmark.suite import Suite
-from automed.benchmark.tables import CELLS, POINTS
 from automed.errors import RunError
 from automed.report import words
 

@@ -14,7 +14,7 @@ from hypothesis.extra.numpy import arrays
 from madebenchmark import cell, make_history
 from scipy.stats import friedmanchisquare
 
-from automed.benchmark.ranks import Ranks, critical_difference, rank, ranks_of
+from automed.benchmark.comparison.ranks import Ranks, critical_difference, rank, ranks_of
 
 # AUC of C4.5 with and without tuning on 14 data sets: the ranks of table 6 of Demsar 2006, JMLR 7:1-30.
 C45 = {

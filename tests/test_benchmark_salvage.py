@@ -16,11 +16,11 @@ import pytest
 from madehistory import assert_same, begin_point, fill, make_answers, make_cell, quick_folder
 from test_benchmark_history import python
 
-from automed.benchmark import leaves
 from automed.benchmark.history import VERSION, History
 from automed.benchmark.record import Answers, Cell, Measurement, Point
-from automed.benchmark.store import PAGE
-from automed.benchmark.tables import TABLES
+from automed.benchmark.storage import leaves
+from automed.benchmark.storage.store import PAGE
+from automed.benchmark.storage.tables import TABLES
 from automed.errors import RunError
 
 Kept = dict[tuple[int, str, int, str], Answers]

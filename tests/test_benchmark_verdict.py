@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from madebenchmark import OURS, held, make_history, trained
 
-from automed.benchmark.comparison import compare
-from automed.benchmark.verdict import conclude, exit_code, summary
+from automed.benchmark.comparison.compare import compare
+from automed.benchmark.comparison.verdict import conclude, exit_code, summary
 
 
 def test_the_document_is_json_and_says_it_in_one_sentence(tmp_path: Path) -> None:

@@ -11,12 +11,13 @@ import pytest
 import yaml
 from typer.models import OptionInfo
 
-from automed.benchmark import ENGINES, comparison
-from automed.benchmark.comparison import Change, Verdict
+from automed.benchmark import ENGINES
+from automed.benchmark.comparison import compare as comparison
+from automed.benchmark.comparison.compare import Change, Verdict
+from automed.benchmark.comparison.verdict import MISSED, PASSED, UNDECIDED, gates_of, summary
 from automed.benchmark.record import Cell, Point
 from automed.benchmark.schedule import TARGETS
 from automed.benchmark.suite import Suite, load, shipped
-from automed.benchmark.verdict import MISSED, PASSED, UNDECIDED, gates_of, summary
 from automed.cli.benchmark import run
 
 PAGE = Path(__file__).parents[1] / "docs" / "benchmark.md"

@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from automed.benchmark import ENGINES
-from automed.benchmark.code import code_digest, packages
+from automed.benchmark.cells.code import code_digest, packages
+from automed.benchmark.cells.work import Work
 from automed.benchmark.history import History
 from automed.benchmark.lock import suite_lock
 from automed.benchmark.record import Cell, Point
 from automed.benchmark.suite import Suite
-from automed.benchmark.work import Work
 from automed.errors import AutomedError, Interrupted, RunError, UsageError
 from automed.events import Event, Note
 from automed.recipe import dump

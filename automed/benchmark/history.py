@@ -17,9 +17,9 @@ from typing import Any
 import filelock
 from sqlalchemy import Connection, Engine, Select, Table, select
 
-from automed.benchmark.blob import pack, unpack
 from automed.benchmark.record import Answers, Cell, Measurement, Point
-from automed.benchmark.rows import (
+from automed.benchmark.storage.blob import pack, unpack
+from automed.benchmark.storage.rows import (
     cell_of,
     measurement_of,
     note_of,
@@ -31,9 +31,9 @@ from automed.benchmark.rows import (
     row_of_point,
     text,
 )
-from automed.benchmark.salvage import begin, mend
-from automed.benchmark.store import Damaged, add, check, connect, disk, next_id, reading, writing
-from automed.benchmark.tables import ANSWERS, CELLS, MEASUREMENTS, NOTES, POINTS, VERSION, Row, seal
+from automed.benchmark.storage.salvage import begin, mend
+from automed.benchmark.storage.store import Damaged, add, check, connect, disk, next_id, reading, writing
+from automed.benchmark.storage.tables import ANSWERS, CELLS, MEASUREMENTS, NOTES, POINTS, VERSION, Row, seal
 from automed.errors import RunError
 from automed.run import now
 

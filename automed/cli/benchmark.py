@@ -134,7 +134,7 @@ def compare(
       automed benchmark compare medical
       automed benchmark compare medical 3 7 --gate
     """
-    from automed.benchmark import verdict
+    from automed.benchmark.comparison import verdict
 
     loaded = _load(suite)
     with _history(loaded, folder) as history:
@@ -221,7 +221,8 @@ def _points(history: History, suite: SuiteModel, before: int | None, after: int 
 
 def _conclude(suite: SuiteModel, done: Done, folder: Path, hook: str | None, *, gate: bool, json: bool) -> None:
     """The verdict, the page, the hook, and the exit code."""
-    from automed.benchmark import page, verdict
+    from automed.benchmark import page
+    from automed.benchmark.comparison import verdict
     from automed.benchmark.hook import call
     from automed.errors import UsageError
 
@@ -246,7 +247,7 @@ def _conclude(suite: SuiteModel, done: Done, folder: Path, hook: str | None, *, 
 
 
 def _leave(document: dict[str, Any], *, gate: bool) -> None:
-    from automed.benchmark.verdict import exit_code
+    from automed.benchmark.comparison.verdict import exit_code
 
     code = exit_code(document) if gate else 0
     if code:

@@ -28,7 +28,7 @@ import startup
 import training
 from measuring import ROOT, Measured
 
-from automed.benchmark.code import code_digest, packages
+from automed.benchmark.cells.code import code_digest, packages
 from automed.benchmark.history import History
 from automed.benchmark.lock import suite_lock
 from automed.errors import AutomedError

@@ -22,10 +22,10 @@ from scipy.stats import t
 from sklearn import config_context
 from threadpoolctl import threadpool_limits
 
-from automed.benchmark import comparison
-from automed.benchmark.difference import differ
+from automed.benchmark.comparison import compare as comparison
+from automed.benchmark.comparison.difference import differ
+from automed.benchmark.comparison.seeds import Spread
 from automed.benchmark.record import Answers, Cell, Point
-from automed.benchmark.seeds import Spread
 
 CLASSES = ("neither", "donor", "acceptor")
 SHARES = (0.5, 0.25, 0.25)

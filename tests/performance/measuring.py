@@ -27,7 +27,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from automed.benchmark import child
+from automed.benchmark.cells import child
 from automed.benchmark.record import Measurement
 
 ROOT = Path(__file__).parents[2]

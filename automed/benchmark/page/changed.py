@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from automed.benchmark.changes import Between, Commit
-from automed.benchmark.comparison import Change
+from automed.benchmark.comparison.changes import Between, Commit
+from automed.benchmark.comparison.compare import Change
 from automed.benchmark.page.material import Material, when
 from automed.benchmark.page.table import CHANGED, SAID, Mark
 from automed.benchmark.page.trends import other_machine

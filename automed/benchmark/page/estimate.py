@@ -8,8 +8,8 @@ from statistics import fmean, variance
 
 from scipy.stats import t
 
+from automed.benchmark.comparison.seeds import LEVEL
 from automed.benchmark.record import Cell
-from automed.benchmark.seeds import LEVEL
 from automed.report.results import Score
 
 

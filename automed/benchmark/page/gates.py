@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from automed.benchmark import OURS
+from automed.benchmark.comparison.verdict import gates_of
 from automed.benchmark.page.material import Material
 from automed.benchmark.record import Cell
-from automed.benchmark.verdict import gates_of
 from automed.report import words
 
 NAMES = {

@@ -9,7 +9,7 @@ from __future__ import annotations
 from markupsafe import Markup
 
 from automed.benchmark import KIND
-from automed.benchmark.ranks import Ranks
+from automed.benchmark.comparison.ranks import Ranks
 from automed.report import words
 from automed.report.explanations import strokes
 from automed.report.figures import NARROW, WIDE, Figure

@@ -12,16 +12,16 @@ from markupsafe import Markup
 
 import automed
 from automed.benchmark import OURS
-from automed.benchmark.changes import between
-from automed.benchmark.comparison import Change, against
+from automed.benchmark.comparison.changes import between
+from automed.benchmark.comparison.compare import Change, against
+from automed.benchmark.comparison.ranks import Ranks, rank
+from automed.benchmark.comparison.verdict import conclude
 from automed.benchmark.history import History
 from automed.benchmark.page import changed, gates, ranking, table
 from automed.benchmark.page.material import Material, gather, when
 from automed.benchmark.page.speed import speed
 from automed.benchmark.page.trends import trends
-from automed.benchmark.ranks import Ranks, rank
 from automed.benchmark.suite import Suite
-from automed.benchmark.verdict import conclude
 from automed.report import pages, scripts, words
 from automed.report.facts import Status
 from automed.report.svg import drawing

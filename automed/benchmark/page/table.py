@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from automed.benchmark import KIND, OURS
-from automed.benchmark.comparison import Change
+from automed.benchmark.comparison.compare import Change
 from automed.benchmark.page.estimate import over_seeds
 from automed.benchmark.page.material import Material
 from automed.benchmark.record import Cell

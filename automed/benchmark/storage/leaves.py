@@ -16,8 +16,8 @@ from typing import Any, BinaryIO
 
 from sqlalchemy import Float, Table
 
-from automed.benchmark.store import MAGIC, PAGE
-from automed.benchmark.tables import TABLES, Row, seal
+from automed.benchmark.storage.store import MAGIC, PAGE
+from automed.benchmark.storage.tables import TABLES, Row, seal
 
 _LEAF = 0x0D  # of a table
 _WHOLE = {1: 1, 2: 2, 3: 3, 4: 4, 5: 6, 6: 8}  # serial type to bytes of a whole number

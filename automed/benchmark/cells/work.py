@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from automed.benchmark.child import Ended
+from automed.benchmark.cells.child import Ended
 from automed.benchmark.record import Answers, Cell, Status
 from automed.benchmark.suite import Suite
 from automed.evaluate.predictions import Predictions

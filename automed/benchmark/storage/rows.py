@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from automed.benchmark.record import Cell, Measurement, Point
-from automed.benchmark.tables import ANSWERS, CELLS, MEASUREMENTS, NOTES, POINTS, Row, sealed
+from automed.benchmark.storage.tables import ANSWERS, CELLS, MEASUREMENTS, NOTES, POINTS, Row, sealed
 
 
 def row_of_point(point: Point) -> Row:

@@ -6,11 +6,11 @@ import shutil
 import sys
 from typing import Any
 
-from automed.benchmark import child, handover
-from automed.benchmark.code import script_digest
+from automed.benchmark.cells import child, handover
+from automed.benchmark.cells.code import script_digest
+from automed.benchmark.cells.work import Work, figures, import_path
 from automed.benchmark.record import Answers, Cell
 from automed.benchmark.rivals import RIVALS
-from automed.benchmark.work import Work, figures, import_path
 from automed.data.dataset import Dataset
 from automed.errors import AutomedError
 from automed.recipe import load

@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from automed.benchmark import OURS
-from automed.benchmark.difference import ALIKE, differ, other
+from automed.benchmark.comparison.difference import ALIKE, differ, other
+from automed.benchmark.comparison.seeds import LEVEL
 from automed.benchmark.record import Cell, Point
-from automed.benchmark.seeds import LEVEL
 from automed.evaluate import METRICS
 from automed.evaluate.metrics import Metric
 from automed.evaluate.multiplicity import holm

@@ -12,11 +12,11 @@ from pathlib import Path
 
 from sqlalchemy import Connection, Table, func, select, union
 
-from automed.benchmark import leaves
 from automed.benchmark.record import Point
-from automed.benchmark.rows import row_of_note, row_of_point
-from automed.benchmark.store import add, connect, lay_out, next_id, writing
-from automed.benchmark.tables import ANSWERS, CELLS, MEASUREMENTS, NOTES, POINTS, TABLES
+from automed.benchmark.storage import leaves
+from automed.benchmark.storage.rows import row_of_note, row_of_point
+from automed.benchmark.storage.store import add, connect, lay_out, next_id, writing
+from automed.benchmark.storage.tables import ANSWERS, CELLS, MEASUREMENTS, NOTES, POINTS, TABLES
 from automed.run import now, write_atomically
 
 _SIDE = ("-journal", "-wal", "-shm")  # what SQLite lays beside a file

@@ -6,9 +6,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from automed.benchmark import child
+from automed.benchmark.cells import child
+from automed.benchmark.cells.work import Work, figures, gates_missed, import_path
 from automed.benchmark.record import Answers, Cell
-from automed.benchmark.work import Work, figures, gates_missed, import_path
 from automed.errors import AutomedError
 from automed.evaluate import predictions
 from automed.models.card import read_card

@@ -29,7 +29,7 @@ def conclude(history: History, before: Point | None, after: Point, *, margin: fl
     Returns:
         As `summary`.
     """
-    from automed.benchmark.comparison import compare
+    from automed.benchmark.comparison.compare import compare
 
     changes = [] if before is None else [asdict(change) for change in compare(history, before, after, margin=margin)]
     cells = history.cells(after.id)

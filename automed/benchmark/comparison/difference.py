@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from automed.benchmark.comparison.seeds import Spread
 from automed.benchmark.record import Answers
-from automed.benchmark.seeds import Spread
 from automed.evaluate import METRICS
 from automed.evaluate.intervals import TAIL, bootstrap, complete, encode, rests_on, too_few
 from automed.evaluate.metrics import Metric

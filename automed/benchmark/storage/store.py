@@ -21,7 +21,7 @@ from sqlalchemy import Connection, Engine, Table, create_engine, event, func, in
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
-from automed.benchmark.tables import TABLES, VERSION, Row, metadata, seal, triggers
+from automed.benchmark.storage.tables import TABLES, VERSION, Row, metadata, seal, triggers
 from automed.errors import RunError
 from automed.run import disk_errors
 
