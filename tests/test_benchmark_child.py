@@ -38,6 +38,11 @@ def test_a_process_that_ends_by_itself_tells_its_code_and_its_last_line(tmp_path
     assert (ended.why, ended.code, ended.last) == ("ended", 3, "second")
 
 
+def test_one_that_is_soon_over_has_used_memory_too(tmp_path):
+    """A majority class takes a fifth of a second."""
+    assert ran(tmp_path, "import time; time.sleep(.15)").memory_mb > 1
+
+
 def test_one_that_hangs_is_killed_with_all_that_it_started(tmp_path):
     """Its child has left the session, and is found all the same."""
     code = (

@@ -18,6 +18,7 @@ from automed.errors import UsageError
 
 _PDEATHSIG = 1  # of prctl(2)
 LOOK = 0.5  # seconds between two looks at time and memory
+FIRST = 0.02  # before the first look: what is over sooner than LOOK has used memory, too
 GRACE = 20.0  # seconds that a process has to end by itself
 TAIL = 400  # characters of the last line that are kept
 
@@ -95,10 +96,12 @@ def _watch(
     memory_mb: float | None,
     stop: Callable[[], bool],
 ) -> Literal["ended", "time", "memory", "stopped"]:
+    wait = FIRST
     while True:
         with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(timeout=LOOK)
+            process.wait(timeout=wait)
             return "ended"
+        wait = min(2 * wait, LOOK)
         used = tree.look()
         if memory_mb is not None and used > memory_mb:
             return "memory"
