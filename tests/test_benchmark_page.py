@@ -525,8 +525,8 @@ def test_a_history_of_measurements_alone_is_a_page(empty: History) -> None:
     links = [a["href"] for a in speed.all("a") if a["href"].startswith("#")]
     assert links == ["#main", "#summary", "#speed", "#history"] and all(link[1:] in speed.ids for link in links)
     body = text_of(section(speed, "speed").split(">", 1)[1])
-    assert "epoch, images 6 s 4 s 1.50 × lower bare keras.fit 3" in body
-    assert "memory 1,234 MB – – lower – 3" in body and "only once 1 s 2 s .50 × higher x 1" in body
+    assert "epoch, images against bare keras.fit 6 s 4 s 1.50 × lower 3" in body
+    assert "memory 1,234 MB – – lower 3" in body and "only once against x 1 s 2 s .50 × higher 1" in body
     alts = [a["aria-label"] for a in speed.all("svg")]
     assert len(alts) == 2 and any("1.00 × the reference at point 1" in alt and "1.50 ×" in alt for alt in alts)
     assert "failed: figure explaining.shap, reason no memory" in speed.text and "quick" in speed.text

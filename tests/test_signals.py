@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from madesignals import (
@@ -49,6 +49,7 @@ blocks = hnp.arrays(
 
 
 @settings(deadline=None)
+@example(np.array([[[-1.40129846e-45], [0.0]]]), 1, 2, 1.0)
 @given(blocks, st.integers(1, 15), st.integers(1, 5), st.sampled_from([1.0, 0.001, -2.0]))
 def test_laying_out_scales_averages_pads_and_cuts(
     given_: npt.NDArray[np.float64], length: int, average: int, scale: float

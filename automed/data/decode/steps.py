@@ -48,8 +48,8 @@ def lay_out(values: npt.NDArray[Any], length: int, *, scale: float = 1.0, averag
         whole *= np.float32(scale)
     infinite = np.asarray(np.isinf(whole).any(axis=(1, 2)))
     whole[~np.isfinite(whole)] = np.nan  # one NaN and one zero, so that equal signals are equal in bytes
-    whole += np.float32(0)
     whole = _averaged(whole, average) if average > 1 else whole
+    whole += np.float32(0)  # after averaging: the mean of the smallest numbers below zero rounds to minus zero
     known = ~np.isnan(whole)
     some, time = known.any(axis=2), np.arange(whole.shape[1])
     steps = np.where(some, time + 1, 0).max(axis=1, initial=0)
