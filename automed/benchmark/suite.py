@@ -7,18 +7,18 @@ import json
 import re
 from collections.abc import Mapping
 from functools import cached_property
-from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import Field, PrivateAttr, ValidationError, field_validator, model_validator
 
 from automed.benchmark import ENGINES, OURS
-from automed.errors import RecipeError, UsageError
+from automed.errors import RecipeError
 from automed.recipe import Recipe
 from automed.recipe import load as load_recipe
 from automed.recipe.complaint import complain
-from automed.recipe.load import digest, parse
+from automed.recipe.load import digest, named, parse
+from automed.recipe.load import shipped as recipes_shipped
 from automed.recipe.part import Name, Part, UnitInterval, expanded
 from automed.recipe.schema import Lines, locate
 from automed.registry import nearest
@@ -243,25 +243,10 @@ def load(source: str | Path, *, environ: Mapping[str, str] | None = None) -> Sui
 
 
 def find(source: str | Path) -> Path:
-    """The file that a path or a shipped name means."""
-    path = expanded(source)
-    if path.is_file():
-        return path
-    known = shipped()
-    name = str(source)
-    if name in known:
-        return known[name]
-    if path.is_dir():
-        raise RecipeError("is a folder, not a suite", where=name)
-    guess = nearest(path.stem, known)
-    hint = f"Did you mean {guess!r}? " if guess else ""
-    raise UsageError("no such suite", where=name, hint=f"{hint}Shipped suites: {', '.join(known) or 'none'}.")
+    """The file that a path or a shipped name means; raises RecipeError as for a recipe."""
+    return named(source, shipped(), "suite")
 
 
 def shipped() -> dict[str, Path]:
-    """The suites that come with automed, by name: inside the wheel, or beside the package in a checkout."""
-    package = Path(str(resources.files("automed")))
-    for folder in (package / "recipes", package.parent / "recipes"):
-        if (folder / "benchmarks").is_dir():
-            return {file.stem: file for file in sorted((folder / "benchmarks").glob("*.yaml"))}
-    return {}
+    """The suites that come with automed, by name."""
+    return recipes_shipped("benchmarks")

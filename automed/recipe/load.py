@@ -57,26 +57,39 @@ def load(source: str | Path, overrides: Iterable[str] = (), *, environ: Mapping[
 
 def find(source: str | Path) -> Path:
     """The file that a path or a shipped name means."""
-    path = expanded(source)
+    return named(source, shipped(), "recipe")
+
+
+def named(source: str | Path, known: Mapping[str, Path], what: str) -> Path:
+    """The file that a path or one of the known names means.
+
+    Args:
+        source: what a person wrote.
+        known: shipped files by their names.
+        what: they are: recipe, suite.
+
+    Raises:
+        RecipeError: it is a folder, or nothing; the hint holds the nearest name.
+    """
+    path, name = expanded(source), str(source)
     if path.is_file():
         return path
-    known = shipped()
-    name = str(source)
     if name in known:
         return known[name]
-    guess = nearest(path.stem, known)
     if path.is_dir():
-        raise RecipeError("is a folder, not a recipe", where=name)
+        raise RecipeError(f"is a folder, not a {what}", where=name)
+    guess = nearest(path.stem, known)
     hint = f"Did you mean {guess!r}? " if guess else ""
-    raise RecipeError("no such recipe", where=name, hint=f"{hint}Shipped recipes: {', '.join(known) or 'none'}.")
+    raise RecipeError(f"no such {what}", where=name, hint=f"{hint}Shipped {what}s: {', '.join(known) or 'none'}.")
 
 
-def shipped() -> dict[str, Path]:
-    """The recipes that come with automed, by name: inside the wheel, or beside the package in a checkout."""
+def shipped(below: str = "") -> dict[str, Path]:
+    """The recipes that come with automed, by name, or what lies in a folder below them: inside the wheel, or beside the
+    package in a checkout."""
     package = Path(str(resources.files("automed")))
     for folder in (package / "recipes", package.parent / "recipes"):
-        if folder.is_dir():
-            return {file.stem: file for file in sorted(folder.glob("*.yaml"))}
+        if (folder / below).is_dir():
+            return {file.stem: file for file in sorted((folder / below).glob("*.yaml"))}
     return {}
 
 
