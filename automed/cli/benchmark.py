@@ -40,6 +40,24 @@ Suite = Annotated[
 Folder = Annotated[
     Path, typer.Option("--in", metavar="FOLDER", help="Where histories lie.", file_okay=False, show_default=True)
 ]
+Pythons = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--python",
+        metavar="ENGINE=PATH",
+        help="The interpreter of a rival that needs one of its own; may be given several times.",
+        show_default=False,
+    ),
+]
+Hook = Annotated[
+    str | None,
+    typer.Option(
+        "--hook",
+        metavar="COMMAND",
+        help="Called after each run with the verdict as JSON on its input; $AUTOMED_VERDICT names its file.",
+        show_default=False,
+    ),
+]
 Gate = Annotated[
     bool,
     typer.Option(
@@ -59,22 +77,10 @@ def run(
             show_default=False,
         ),
     ] = None,
-    python: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="ENGINE=PATH",
-            help="The interpreter of a rival that needs one of its own; may be given several times.",
-            show_default=False,
-        ),
-    ] = None,
+    python: Pythons = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Begin anew, even where the last point is not whole.")] = False,
     gate: Gate = False,
-    hook: Annotated[
-        str | None,
-        typer.Option(
-            metavar="COMMAND", help="Called at the end with the verdict as JSON on its input.", show_default=False
-        ),
-    ] = None,
+    hook: Hook = None,
     folder: Folder = BENCHMARKS,
     json: options.Json = False,
     quiet: options.Quiet = False,

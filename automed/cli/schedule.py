@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from automed.cli import console, options
-from automed.cli.benchmark import BENCHMARKS, Folder, Suite
+from automed.cli.benchmark import BENCHMARKS, Folder, Gate, Hook, Pythons, Suite
 
 if TYPE_CHECKING:
     from automed.benchmark.schedule.job import Job
@@ -62,25 +62,9 @@ def schedule(
             show_default="this machine's",
         ),
     ] = None,
-    hook: Annotated[
-        str | None,
-        typer.Option(
-            metavar="COMMAND",
-            help="Called after each run with the verdict as JSON on its input; $AUTOMED_VERDICT names its file.",
-            show_default=False,
-        ),
-    ] = None,
-    gate: Annotated[
-        bool, typer.Option("--gate", help="A run that got worse fails, with exit code 4; with 5 if it is undecided.")
-    ] = False,
-    python: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="ENGINE=PATH",
-            help="The interpreter of a rival that needs one of its own; may be given several times.",
-            show_default=False,
-        ),
-    ] = None,
+    hook: Hook = None,
+    gate: Gate = False,
+    python: Pythons = None,
     image: Annotated[
         str | None,
         typer.Option(metavar="IMAGE", help="Container that holds automed, for k8s.", show_default="automed:VERSION"),
