@@ -197,8 +197,10 @@ def test_a_killed_scheduler_holds_nobody_up(start: Callable[..., Scheduler], tmp
     first = start(seconds=60)
     first.wait_for("begin")
     first.process.kill()
-    first.process.wait()
-    start().wait_for("begin", 2)
+    assert first.process.wait() == -signal.SIGKILL
+    second = start()
+    second.wait_for("begin", 2)
+    assert second.process.poll() is None
 
 
 # --- locks ---------------------------------------------------------------------------------------------------------

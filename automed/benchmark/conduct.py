@@ -13,14 +13,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from automed.benchmark import ENGINES
+from automed.benchmark import ENGINES, OURS
 from automed.benchmark.cells.code import code_digest, packages
 from automed.benchmark.cells.work import Work
 from automed.benchmark.history import History
 from automed.benchmark.lock import suite_lock
 from automed.benchmark.record import Cell, Point
 from automed.benchmark.suite import Suite
-from automed.errors import AutomedError, Interrupted, RunError, UsageError
+from automed.errors import AutomedError, Interrupted, UsageError
 from automed.events import Event, Note
 from automed.recipe import dump
 from automed.recipe.load import digest
@@ -133,7 +133,7 @@ def run(
         known = {cell.key: cell for cell in history.cells(point.id)}
         took = {cell.key: cell.seconds for cell in history.cells(point.id - 1)}  # last time; nothing at the first
         left = deque(key for key in wanted.cells if key not in known)
-        total, prepared = len(wanted.cells), dict[str, Run | str]()
+        total, prepared = len(wanted.cells), dict[str, str | None]()
         while left:
             recipe, seed, engine = left[0]
             if stop():
@@ -151,9 +151,10 @@ def run(
                 wanted.pythons.get(engine),
                 stop,
             )
-            if recipe not in prepared:
+            # Ours reads its data itself, as when it is typed.
+            if engine not in OURS and recipe not in prepared:
                 prepared[recipe] = _prepare(work, listen)
-            cell, answers = _do(work, prepared[recipe])
+            cell, answers = _do(work, None if engine in OURS else prepared[recipe])
             if stop():
                 raise _stopped(history, point, suite)
             history.append(cell, answers)
@@ -195,8 +196,8 @@ def _point(suite: Suite, history: History, fresh: bool, listen: Listen) -> Point
     return point
 
 
-def _prepare(work: Work, listen: Listen) -> Run | str:
-    """A run folder with the data of a recipe, for its rivals; why there is none, where they cannot be read."""
+def _prepare(work: Work, listen: Listen) -> str | None:
+    """Make the data of a recipe ready for its rivals; why that cannot be, where it cannot."""
     from automed.pipeline.material import prepare_run
 
     recipe = work.suite.recipe(work.recipe, seed=0)
@@ -210,19 +211,19 @@ def _prepare(work: Work, listen: Listen) -> Run | str:
         prepare_run(recipe, run, lambda event: None if isinstance(event, Note) else listen(event))
     except AutomedError as problem:
         return problem.what
-    return run
+    return None
 
 
-def _do(work: Work, prepared: Run | str) -> tuple[Cell, Any]:
-    if isinstance(prepared, str):
-        return work.cell("failed", prepared, None), None
+def _do(work: Work, unready: str | None) -> tuple[Cell, Any]:
+    if unready is not None:
+        return work.cell("failed", unready, None), None
     with disk_errors(work.folder):
         shutil.rmtree(work.folder, ignore_errors=True)  # of a cell that was cut
         work.folder.mkdir(parents=True)
     try:
         work = replace(work, python=work.python or work.suite.python_of(work.engine))
         cell: tuple[Cell, Any] = ENGINES.load(work.engine)(work)
-    except (UsageError, RunError) as problem:
+    except AutomedError as problem:
         return work.cell("failed", problem.what, None), None
     return cell
 

@@ -149,6 +149,11 @@ def read(name: str, file: Path, run: Run, settings: Evaluate, card: Mapping[str,
 def _reading(settings: Evaluate, task: Task, validation: Part, card: Mapping[str, Any]) -> Readout:
     if "decision" in card or not len(validation.record):
         return readout.read(card, task.kind, task.classes)
+    return fit_readout(settings, task, validation)
+
+
+def fit_readout(settings: Evaluate, task: Task, validation: Part) -> Readout:
+    """How probabilities become decisions, fitted on what a model said about the validation records."""
     return readout.fit(
         settings,
         task.kind,

@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 
 from automed.data.dataset import Dataset
 from automed.errors import RunError
-from automed.evaluate import readout
-from automed.evaluate.predictions import Part, Predictions, Task
+from automed.evaluate.predictions import Part, Predictions, Task, fit_readout
 from automed.recipe.evaluate import Evaluate
 from automed.run import disk_errors, read_json, write_json
 
@@ -82,18 +81,8 @@ def take(data: Dataset, folder: Path, name: str, settings: Evaluate, seed: int) 
         raise RunError("holds no answer", where=str(folder / "answer.npz")) from problem
     parts = {split: _part(data, split, raw[split], folder) for split in raw}
     task = Task(data.task, data.classes, data.urgent, seed)
-    validation = parts["validation"]
-    fitted = readout.fit(
-        settings,
-        task.kind,
-        validation.y,
-        validation.raw,
-        validation.patient,
-        classes=task.classes,
-        positive=task.positive,
-        seed=seed,
-    )
-    return Predictions(name, task, parts["test"], validation, fitted), said
+    fitted = fit_readout(settings, task, parts["validation"])
+    return Predictions(name, task, parts["test"], parts["validation"], fitted), said
 
 
 def _part(data: Dataset, split: str, raw: NDArray[np.float64], folder: Path) -> Part:

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from automed.benchmark.cells import child
+from automed.benchmark.cells.child import Ended
 from automed.benchmark.cells.work import Work, figures, gates_missed, import_path
 from automed.benchmark.record import Answers, Cell
 from automed.errors import AutomedError
@@ -22,16 +22,8 @@ def cell(work: Work) -> tuple[Cell, Answers | None]:
     recipe = work.suite.recipe(work.recipe, seed=work.seed, engine=work.engine)
     file, folder = work.folder / "recipe.yaml", work.folder / "run"
     write_text(file, dump(recipe, resolved=True))
-    budget = work.suite.budget
-    ended = child.run(
-        [sys.executable, "-m", "automed", "search", str(file), "--out", str(folder), "--quiet"],
-        work.folder / "log.txt",
-        environment={**environ(), "PYTHONPATH": import_path()},
-        seconds=budget.longest,
-        memory_mb=None if budget.memory_gb is None else 1000 * budget.memory_gb,
-        cores=budget.cores,
-        stop=work.stop,
-    )
+    command = [sys.executable, "-m", "automed", "search", str(file), "--out", str(folder), "--quiet"]
+    ended = work.run(command, {**environ(), "PYTHONPATH": import_path()})
     detail: dict[str, Any] = {"run": str(folder), "python": sys.executable}
     reason = work.stopped_by_us(ended) or (None if ended.code == 0 else _why(ended, folder))
     if reason:
@@ -42,7 +34,7 @@ def cell(work: Work) -> tuple[Cell, Answers | None]:
         return work.cell("failed", problem.what, ended, detail=detail), None
 
 
-def _read(work: Work, run: Run, ended: child.Ended, detail: dict[str, Any]) -> tuple[Cell, Answers | None]:
+def _read(work: Work, run: Run, ended: Ended, detail: dict[str, Any]) -> tuple[Cell, Answers | None]:
     finalist = run.finalists()[0]
     settings = load(run.recipe, environ=environ()).evaluate
     said = predictions.of_finalist(run, finalist, settings, read_card(finalist.model))
@@ -64,7 +56,7 @@ def _read(work: Work, run: Run, ended: child.Ended, detail: dict[str, Any]) -> t
     return done, answers
 
 
-def _why(ended: child.Ended, folder: Path) -> str:
+def _why(ended: Ended, folder: Path) -> str:
     """How a search failed: what its manifest says, else its last line."""
     manifest = folder / "manifest.json"
     said = read_json(manifest).get("reason") if manifest.is_file() else None

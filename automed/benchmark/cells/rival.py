@@ -6,7 +6,7 @@ import shutil
 import sys
 from typing import Any
 
-from automed.benchmark.cells import child, handover
+from automed.benchmark.cells import handover
 from automed.benchmark.cells.code import script_digest
 from automed.benchmark.cells.work import Work, figures, import_path
 from automed.benchmark.record import Answers, Cell
@@ -37,15 +37,7 @@ def cell(work: Work) -> tuple[Cell, Answers | None]:
         environment["PYTHONPATH"] = import_path()
     else:
         environment.pop("PYTHONPATH", None)
-    ended = child.run(
-        [work.python or sys.executable, str(rival.script), str(given)],
-        work.folder / "log.txt",
-        environment=environment,
-        seconds=budget.longest,
-        memory_mb=None if budget.memory_gb is None else 1000 * budget.memory_gb,
-        cores=share,
-        stop=work.stop,
-    )
+    ended = work.run([work.python or sys.executable, str(rival.script), str(given)], environment)
     detail: dict[str, Any] = {"python": work.python or sys.executable, "script": script_digest(rival.script)}
     try:
         if stopped := work.stopped_by_us(ended):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from automed.benchmark.cells import child
 from automed.benchmark.cells.child import Ended
 from automed.benchmark.record import Answers, Cell, Status
 from automed.benchmark.suite import Suite
@@ -45,6 +46,19 @@ class Work:
     folder: Path
     python: str | None = None
     stop: Callable[[], bool] = lambda: False
+
+    def run(self, command: Sequence[str], environment: Mapping[str, str]) -> Ended:
+        """Run the cell's process under the limits of the suite; what it writes goes to log.txt."""
+        budget = self.suite.budget
+        return child.run(
+            command,
+            self.folder / "log.txt",
+            environment=environment,
+            seconds=budget.longest,
+            memory_mb=None if budget.memory_gb is None else 1000 * budget.memory_gb,
+            cores=budget.cores,
+            stop=self.stop,
+        )
 
     def cell(self, status: Status, reason: str | None, ended: Ended | None, **known: Any) -> Cell:
         """What came out; `known` are further fields of Cell."""
